@@ -1,0 +1,4 @@
+package procgroup
+
+// mechanisms are the containments of Linux, strongest first.
+var mechanisms = []mechanism{cgroupMechanism, sessionMechanism}

@@ -1,0 +1,6 @@
+//go:build darwin || freebsd || netbsd || openbsd
+
+package procgroup
+
+// mechanisms are the containments of the Unix systems that have no other.
+var mechanisms = []mechanism{sessionMechanism}

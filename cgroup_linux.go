@@ -1,0 +1,307 @@
+package procgroup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/procgroup/procgroup/internal/cgroup2"
+	"github.com/procgroup/procgroup/internal/watch"
+)
+
+// cgroup is one cgroup of a group: how its members are frozen, signaled, killed and
+// watched.
+type cgroup struct {
+	dir     cgroup2.Dir
+	canKill bool // with cgroup.kill
+
+	// These belong to the backend, and are under its lock.
+	starts int  // starts under way in it
+	killed bool // nothing may be started in it any more
+	fd     int  // for prepared commands; -1 if there are none
+
+	mu         sync.Mutex
+	holds      int       // how many want it frozen
+	lastChange time.Time // when cgroup.events may last have changed
+	watched    *cgroupWatch
+}
+
+// empty reports whether no process is in the cgroup or below it.
+func (c *cgroup) empty() (bool, error) {
+	events, err := c.dir.Events()
+	if isNotExist(err) {
+		return true, nil
+	}
+	return err == nil && !events.Populated, err
+}
+
+// isNotExist reports whether an error says that a cgroup is not there any more.
+func isNotExist(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
+}
+
+func (c *cgroup) close() {
+	c.unwatch()
+	if c.fd >= 0 {
+		unix.Close(c.fd)
+		c.fd = -1
+	}
+}
+
+// hold wants the cgroup frozen, until letGo. A pause and a signal may want it at the
+// same time; it thaws when nobody wants it any more.
+func (c *cgroup) hold() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holds == 0 {
+		c.lastChange = time.Now()
+		if err := c.dir.Freeze(true); err != nil {
+			return err
+		}
+	}
+	c.holds++
+	return nil
+}
+
+func (c *cgroup) letGo() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.holds--
+	if c.holds > 0 {
+		return nil
+	}
+	c.lastChange = time.Now()
+	err := c.dir.Freeze(false)
+	if isNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+// awaitFrozen waits until the kernel says that no member runs.
+//
+// It wakes by the notice of cgroup.events, and also by itself: the kernel holds a
+// notice back for up to 10 ms when there was another shortly before
+// (CGROUP_FILE_NOTIFY_MIN_INTV in kernel/cgroup/cgroup.c).
+func (c *cgroup) awaitFrozen(ctx context.Context) error {
+	path := filepath.Join(c.dir.Path, "cgroup.events")
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var buf [256]byte
+	for pause := 200 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+		n, err := unix.Pread(fd, buf[:], 0)
+		if err != nil {
+			return &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		events, err := cgroup2.ParseEvents(buf[:n])
+		if err != nil || events.Frozen {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		timeout := unix.NsecToTimespec(pause.Nanoseconds())
+		_, err = unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, &timeout, nil)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("ppoll", err)
+		}
+	}
+}
+
+// freezeLimit bounds the wait for a freeze that only makes a list stand still. A
+// thousand processes need some milliseconds; one that is stuck in the kernel may need
+// for ever, but it forks nobody meanwhile.
+const freezeLimit = 250 * time.Millisecond
+
+// still runs f while the members cannot fork, exit or move, so far as they can be
+// frozen within freezeLimit.
+func (c *cgroup) still(f func() error) error {
+	if err := c.hold(); err != nil {
+		if isNotExist(err) {
+			return nil
+		}
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), freezeLimit)
+	_ = c.awaitFrozen(ctx)
+	cancel()
+	return errors.Join(f(), c.letGo())
+}
+
+// kill kills every member.
+func (c *cgroup) kill() error {
+	if c.canKill {
+		err := c.dir.Kill()
+		if isNotExist(err) {
+			return nil
+		}
+		return err
+	}
+	// Frozen members still die, and do not fork.
+	s := sweep{sig: unix.SIGKILL}
+	err := c.still(func() error { return s.run(c.dir, true) })
+	return errors.Join(append(s.errs, err)...)
+}
+
+// signal sends sig to every member, and tells how many there were.
+func (c *cgroup) signal(sig syscall.Signal) (reached int, err error) {
+	s := sweep{sig: sig}
+	err = s.run(c.dir, false)
+	if errors.Is(err, errRestless) {
+		err = c.still(func() error { return s.run(c.dir, true) })
+	}
+	return len(s.reached), errors.Join(append(s.errs, err)...)
+}
+
+// moveOut moves every member to another cgroup.
+func (c *cgroup) moveOut(to cgroup2.Dir) error {
+	return c.still(func() error {
+		for range sweepRounds {
+			pids, _, err := c.dir.Processes()
+			if err != nil || len(pids) == 0 {
+				return err
+			}
+			for _, pid := range pids {
+				if err := to.Add(pid); err != nil && !errors.Is(err, unix.ESRCH) {
+					return err
+				}
+			}
+		}
+		return errRestless
+	})
+}
+
+// cgroupWatch is what a watched cgroup needs.
+type cgroupWatch struct {
+	notify   func()
+	events   int    // descriptor of cgroup.events
+	stop     func() // of the watch of events
+	sentinel func() // stops the watch of the sentinel; nil if there is none
+}
+
+// noticeGap is how long after a change of cgroup.events the kernel may hold back the
+// notice of the next one: 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV), and some for us.
+const noticeGap = 12 * time.Millisecond
+
+// changed remembers that cgroup.events may be changing now.
+func (c *cgroup) changed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastChange = time.Now()
+}
+
+// watch calls notify when the cgroup may have become empty.
+func (c *cgroup) watch(notify func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched != nil {
+		return nil
+	}
+	path := filepath.Join(c.dir.Path, "cgroup.events")
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if isNotExist(err) {
+		return nil // empty for ever
+	}
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	w := &cgroupWatch{notify: notify, events: fd}
+	w.stop, err = watch.File(fd, func() {
+		c.changed()
+		c.look()
+	})
+	if err != nil {
+		unix.Close(fd)
+		return err
+	}
+	c.watched = w
+	if c.populated() {
+		c.placeSentinel()
+	}
+	return nil
+}
+
+func (c *cgroup) unwatch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.watched
+	if w == nil {
+		return
+	}
+	c.watched = nil
+	w.stop()
+	if w.sentinel != nil {
+		w.sentinel()
+	}
+	unix.Close(w.events)
+}
+
+// look finds out whether the cgroup has become empty, and says so.
+func (c *cgroup) look() {
+	c.mu.Lock()
+	w := c.watched
+	populated := w != nil && c.populated()
+	if populated {
+		c.placeSentinel()
+	}
+	c.mu.Unlock()
+	if w != nil && !populated {
+		w.notify()
+	}
+}
+
+// populated reads the watched cgroup.events, which the kernel also takes for the sign
+// that its notice was seen. The caller holds mu.
+func (c *cgroup) populated() bool {
+	var buf [256]byte
+	n, err := unix.Pread(c.watched.events, buf[:], 0)
+	if err != nil {
+		return false // removed, or as good as
+	}
+	events, err := cgroup2.ParseEvents(buf[:n])
+	return err != nil || events.Populated
+}
+
+// placeSentinel watches the exit of one of the members while the kernel may hold back
+// the notice of cgroup.events, so that the last exit is told at once then too: look
+// appoints the next one. The caller holds mu.
+//
+// A sentinel whose number was given to somebody else is no harm: the kernel's notice
+// comes all the same, some milliseconds late.
+func (c *cgroup) placeSentinel() {
+	for range 3 { // whom we choose may be gone before we watch
+		if c.watched.sentinel != nil || time.Since(c.lastChange) > noticeGap {
+			return
+		}
+		pid := c.dir.Sample()
+		if pid == 0 {
+			return
+		}
+		stop, err := watch.Exit(pid, c.sentinelGone)
+		if err == nil {
+			c.watched.sentinel = stop
+		} else if !errors.Is(err, os.ErrProcessDone) {
+			return
+		}
+	}
+}
+
+func (c *cgroup) sentinelGone() {
+	c.mu.Lock()
+	if c.watched != nil && c.watched.sentinel != nil {
+		c.watched.sentinel()
+		c.watched.sentinel = nil
+	}
+	c.mu.Unlock()
+	c.look()
+}

@@ -1,0 +1,131 @@
+package procgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Containment names a mechanism that holds the members of a group. The zero
+// value is Auto.
+type Containment string
+
+const (
+	// Auto stands for the strongest containment that works here.
+	Auto Containment = ""
+
+	// Cgroup is a Linux control group, version 2 (cgroups(7)), made for the group
+	// below the cgroup that the owner is in. It needs write access there and Linux
+	// 5.7, and works with unified and with hybrid cgroup layouts, for root and in
+	// delegated subtrees. It guarantees NoEscape, AtomicPause and Accounting.
+	Cgroup Containment = "cgroup"
+
+	// Session gives each command a session of its own (setsid(2)) and finds the
+	// members by it. It works on every Unix that this package knows and guarantees
+	// nothing: a member that calls setsid has left, and is found only when it was
+	// seen as somebody's child before its parent ended.
+	Session Containment = "session"
+)
+
+// String returns the name of the containment; that of the zero value is "auto".
+func (c Containment) String() string {
+	if c == Auto {
+		return "auto"
+	}
+	return string(c)
+}
+
+// MarshalText returns what String does.
+func (c Containment) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads a name as String returns it. The empty text is Auto. The
+// error for an unknown name wraps [os.ErrInvalid].
+func (c *Containment) UnmarshalText(text []byte) error {
+	switch name := Containment(text); name {
+	case Auto, "auto":
+		*c = Auto
+	case Cgroup, Session:
+		*c = name
+	default:
+		return fmt.Errorf("procgroup: no containment is called %q (there are auto, cgroup, session): %w",
+			text, os.ErrInvalid)
+	}
+	return nil
+}
+
+// mechanism is a containment that this system may offer. Each system lists its
+// own, strongest first, in the variable mechanisms.
+type mechanism struct {
+	containment Containment
+	guarantees  Guarantees
+	// probe tries whether the containment works for this process and says in
+	// words why it does not. It keeps its conclusive answers.
+	probe func() error
+	// open makes the containment of one group.
+	open func() (backend, error)
+}
+
+// Support tells whether a containment works here.
+type Support struct {
+	Containment Containment
+	Guarantees  Guarantees // what it guarantees where it works
+	Err         error      // nil if it works here, else why it does not
+}
+
+// Survey tells for each containment that this system knows, strongest first,
+// whether it works for this process, and if not, why. The answers come from
+// trying, not from version numbers. On a system without any it returns nothing.
+func Survey() []Support {
+	found := make([]Support, 0, len(mechanisms))
+	for _, m := range mechanisms {
+		found = append(found, Support{m.containment, m.guarantees, m.probe()})
+	}
+	return found
+}
+
+// choose returns the first of the mechanisms that opts allow and that works here.
+// The error names what each of the others lacks.
+func choose(from []mechanism, opts Options) (mechanism, error) {
+	var reasons []error
+	for _, m := range from {
+		if opts.Containment != Auto && opts.Containment != m.containment {
+			continue
+		}
+		if lacks := opts.Require &^ m.guarantees; lacks != 0 {
+			reasons = append(reasons, fmt.Errorf("%s does not guarantee %s", m.containment, lacks))
+			continue
+		}
+		if err := m.probe(); err != nil {
+			reasons = append(reasons, fmt.Errorf("%s is not available: %w", m.containment, err))
+			continue
+		}
+		return m, nil
+	}
+	return mechanism{}, &unavailableError{opts, reasons}
+}
+
+// unavailableError says that no containment here meets the options.
+type unavailableError struct {
+	opts    Options
+	reasons []error // one for each containment that was considered
+}
+
+func (e *unavailableError) Error() string {
+	var b strings.Builder
+	switch {
+	case len(e.reasons) == 0 && e.opts.Containment != Auto:
+		fmt.Fprintf(&b, "this system has no containment %s", e.opts.Containment)
+	case e.opts.Require != 0:
+		fmt.Fprintf(&b, "no containment here guarantees %s", e.opts.Require)
+	default:
+		b.WriteString("no containment works here")
+	}
+	for i, reason := range e.reasons {
+		b.WriteString([]string{": ", "; "}[min(i, 1)])
+		b.WriteString(reason.Error())
+	}
+	return b.String()
+}
+
+func (e *unavailableError) Unwrap() []error { return append(e.reasons, errors.ErrUnsupported) }

@@ -1,0 +1,341 @@
+package procgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// DefaultGrace is how long Stop waits between asking and killing, unless
+// [Options].Grace says otherwise.
+const DefaultGrace = 10 * time.Second
+
+// Options say what a group has to be. The zero value asks for the strongest
+// containment that works here, and for no guarantee.
+type Options struct {
+	// Containment to use; Auto, the zero value, takes the strongest that works
+	// here and has what Require names.
+	Containment Containment
+
+	// Require names guarantees without which New fails.
+	Require Guarantees
+
+	// Grace is how long Stop lets members end by themselves before it kills them.
+	// Zero stands for DefaultGrace; a negative grace kills at once.
+	Grace time.Duration
+}
+
+// A Group starts commands and holds them, and everything that they start, as one
+// thing. Make one with [New] and end it with [Group.Close]. Its methods may be
+// called from many goroutines at once.
+//
+// A group can be used again: when all its members are gone, or killed, new
+// commands can be started in it.
+//
+// # Linux notes
+//
+// With [Cgroup] a group is a directory below the owner's own cgroup, named
+// procgroup-PID-STARTTIME-N after the owner. Members may make cgroups of their
+// own below it; what is in there is a member too, and Close removes them.
+//
+// # Notes for Session
+//
+// The members are found in the process table: the processes of the commands'
+// sessions, and those that have left them but were seen as a member's child.
+// Where a session's number may have been reused, nobody is signaled.
+type Group struct {
+	backend     backend
+	containment Containment
+	guarantees  Guarantees
+	grace       time.Duration
+
+	mu       sync.Mutex
+	leader   *os.Process
+	started  bool          // there is, or may have been, a member
+	starting int           // starts under way
+	settled  chan struct{} // closed when starting gets 0; nil if nobody waits for that
+	paused   bool
+	pausing  *pausing // nil unless Pause is at work
+	closed   bool
+	done     chan struct{} // closed when the group is empty; nil until somebody asks
+	unwatch  func()        // ends the watch that done needs; nil if there is none
+
+	closing sync.Mutex // held by Close and Release
+	freed   bool       // the backend is gone
+}
+
+// pausing is a Pause at work.
+type pausing struct {
+	cancel context.CancelCauseFunc
+	over   chan struct{} // closed when its outcome is known
+}
+
+// New makes an empty group. It fails with an [*Error] of kind [ErrCreate] if no
+// containment here meets opts; the error names what is missing in each, and
+// wraps [errors.ErrUnsupported].
+func New(opts Options) (*Group, error) {
+	m, err := choose(mechanisms, opts)
+	if err != nil {
+		return nil, fail("new", ErrCreate, err)
+	}
+	b, err := m.open()
+	if err != nil {
+		return nil, fail("new", ErrCreate, err)
+	}
+	g := &Group{backend: b, containment: m.containment, guarantees: m.guarantees, grace: opts.Grace}
+	if g.grace == 0 {
+		g.grace = DefaultGrace
+	}
+	return g, nil
+}
+
+// Containment returns the containment that holds the members.
+func (g *Group) Containment() Containment { return g.containment }
+
+// Guarantees returns what the containment promises.
+func (g *Group) Guarantees() Guarantees { return g.guarantees }
+
+// Start starts cmd as a member of the group. There is no moment at which the new
+// process is not a member, so whatever it starts is one too. Everything else is
+// as with cmd.Start: the fields of cmd mean the same, and the caller waits for
+// the command with cmd.Wait. If cmd has a context, its end does what cmd.Cancel
+// says, to the command alone; [Cmd] cancels the whole tree.
+//
+// A nil or started cmd gives an error that wraps [os.ErrInvalid], a paused group
+// [ErrPaused], a closed one [ErrClosed], and a cmd.SysProcAttr that cannot be kept
+// [ErrConflict]; see [Group.Prepare]. A command that cannot be started gives what
+// os/exec said, such as [exec.ErrNotFound].
+//
+// A Start beside a Kill starts a process that the Kill either ends or does not
+// concern.
+func (g *Group) Start(cmd *exec.Cmd) error {
+	if err := checkUnstarted(cmd); err != nil {
+		return fail("start", nil, err)
+	}
+	if err := g.beginStart(); err != nil {
+		return fail("start", nil, err)
+	}
+	err := g.backend.start(cmd)
+	if err != nil {
+		g.endStart(nil)
+		return fail("start", nil, err)
+	}
+	g.endStart(cmd.Process)
+	return nil
+}
+
+func checkUnstarted(cmd *exec.Cmd) error {
+	switch {
+	case cmd == nil:
+		return fmt.Errorf("nil command: %w", os.ErrInvalid)
+	case cmd.Process != nil:
+		return fmt.Errorf("command was started before: %w", os.ErrInvalid)
+	}
+	return nil
+}
+
+// beginStart lets a start begin, if the group is in the state for it. While one
+// is under way the group does not count as empty, and Pause waits.
+func (g *Group) beginStart() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.closed:
+		return ErrClosed
+	case g.paused || g.pausing != nil:
+		return ErrPaused
+	}
+	g.starting++
+	return nil
+}
+
+// endStart ends what beginStart began. The process is nil if there is none.
+func (g *Group) endStart(p *os.Process) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p != nil {
+		g.noteMember(p)
+	}
+	g.starting--
+	if g.starting == 0 && g.settled != nil {
+		close(g.settled)
+		g.settled = nil
+	}
+	g.checkEmpty()
+}
+
+// noteMember records that the group has, or had, a member. The caller holds mu.
+func (g *Group) noteMember(p *os.Process) {
+	g.started = true
+	if g.leader == nil {
+		g.leader = p
+	}
+	if isClosed(g.done) {
+		g.done = nil // it told of an earlier emptiness
+	}
+}
+
+// Prepare is the first of the three steps of a start, for programs that start
+// the process by themselves: Prepare(cmd), cmd.Start, Assign(cmd.Process.Pid),
+// ResumeProcess(cmd.Process.Pid). Programs that can use [Group.Start] should: it
+// does the three in one.
+//
+// Prepare keeps what the caller put in cmd.SysProcAttr, and fails with
+// [ErrConflict] where the containment needs it to be otherwise: [Cgroup] needs
+// UseCgroupFD to be unset, [Session] Setpgid and Foreground. It changes a copy of
+// SysProcAttr, since callers share them between commands.
+//
+// # Linux notes
+//
+// With Cgroup the process is born a member. A Kill between Prepare and cmd.Start
+// kills the process at its birth; a Pause in between makes cmd.Start wait for
+// Resume.
+func (g *Group) Prepare(cmd *exec.Cmd) error {
+	if err := checkUnstarted(cmd); err != nil {
+		return fail("prepare", nil, err)
+	}
+	if err := g.beginStart(); err != nil {
+		return fail("prepare", nil, err)
+	}
+	defer g.endStart(nil)
+	return fail("prepare", nil, g.backend.prepare(cmd))
+}
+
+// Assign is the second step of a start (see [Group.Prepare]): it makes the process
+// a member, with all that it starts from then on. If the process started something
+// before, that stays outside.
+//
+// With [Cgroup] a process that was started elsewhere can be taken in too; with
+// [Session] that gives [errors.ErrUnsupported]. A number that is not positive, and
+// the owner's own, give [os.ErrInvalid], a process that is gone
+// [os.ErrProcessDone]. The caller must make sure that the number means the process
+// that it has in mind: its own child, not yet waited for, does.
+func (g *Group) Assign(pid int) error {
+	switch {
+	case pid <= 0:
+		return fail("assign", ErrAssign, fmt.Errorf("pid %d: %w", pid, os.ErrInvalid))
+	case pid == os.Getpid():
+		return fail("assign", ErrAssign, fmt.Errorf("pid %d is the owner's own: %w", pid, os.ErrInvalid))
+	}
+	if err := g.beginStart(); err != nil {
+		return fail("assign", nil, err)
+	}
+	p, err := os.FindProcess(pid)
+	if err == nil {
+		err = g.backend.assign(pid)
+	}
+	if err != nil {
+		g.endStart(nil)
+		return fail("assign", ErrAssign, err)
+	}
+	g.endStart(p)
+	return nil
+}
+
+// ResumeProcess is the third step of a start (see [Group.Prepare]): it lets the
+// process run, where Prepare made it wait. On Unix it does not wait, and there is
+// nothing to do.
+func (g *Group) ResumeProcess(pid int) error {
+	if pid <= 0 {
+		return fail("resume process", nil, fmt.Errorf("pid %d: %w", pid, os.ErrInvalid))
+	}
+	g.mu.Lock()
+	closed := g.closed
+	g.mu.Unlock()
+	if closed {
+		return fail("resume process", nil, ErrClosed)
+	}
+	return fail("resume process", nil, g.backend.resumeProcess(pid))
+}
+
+// Leader returns the process of the first command that was started in the group,
+// nil if there is none yet. Waiting for it is up to who started it.
+func (g *Group) Leader() *os.Process {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.leader
+}
+
+// Active reports whether a member is alive, or about to be. A closed group is
+// not active.
+func (g *Group) Active() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	if g.starting > 0 {
+		return true
+	}
+	return !g.emptyLocked()
+}
+
+// emptyLocked reports whether no member is alive. The caller holds mu.
+func (g *Group) emptyLocked() bool {
+	if g.freed {
+		return true
+	}
+	empty, err := g.backend.empty()
+	return err == nil && empty
+}
+
+// check returns the error for an operation on a group that is closed or never had
+// a member.
+func (g *Group) check() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.checkLocked()
+}
+
+func (g *Group) checkLocked() error {
+	if g.closed {
+		return ErrClosed
+	}
+	if g.started || g.starting > 0 {
+		return nil
+	}
+	// A process may have become a member by Prepare alone.
+	if g.emptyLocked() {
+		return ErrNotStarted
+	}
+	return nil
+}
+
+// Processes lists the members alive, in no order. The members of a tree that is
+// changing are those that were seen: some may be gone when it returns, others new.
+// An empty list and nil is the answer for a group that is gone, or was never
+// started.
+func (g *Group) Processes() ([]Process, error) {
+	if err := g.check(); errors.Is(err, ErrNotStarted) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fail("processes", nil, err)
+	}
+	list, err := g.backend.processes()
+	return list, fail("processes", nil, err)
+}
+
+// Stats tells what the group has used, and uses now.
+func (g *Group) Stats() (Stats, error) {
+	g.mu.Lock()
+	closed := g.closed
+	g.mu.Unlock()
+	if closed {
+		return Stats{}, fail("stats", nil, ErrClosed)
+	}
+	s, err := g.backend.stats()
+	return s, fail("stats", nil, err)
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

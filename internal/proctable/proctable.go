@@ -1,0 +1,93 @@
+// Package proctable reads the system's process table and signals processes by
+// identity: by number and start time, of which the number alone may be given to
+// another process when the first is gone.
+//
+// Each system has its own file with all, lookup, inspect, usage and signal.
+package proctable
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// ID identifies a process among all that run until the system restarts.
+type ID struct {
+	PID   int
+	Start uint64 // the kernel's time stamp of the start; comparable, no more
+}
+
+// State is what a process is doing.
+type State byte
+
+const (
+	Unknown  State = iota
+	Running        // running, or ready to
+	Sleeping       // signals wake it
+	Blocked        // in the kernel, signals do not wake it
+	Stopped        // by a signal or a debugger
+	Zombie         // dead, not yet reaped
+)
+
+// Entry is a line of the process table.
+type Entry struct {
+	ID
+	Parent  int
+	Group   int // process group
+	Session int
+	State   State
+	Name    string
+}
+
+// Alive reports whether the process is more than its exit status.
+func (e Entry) Alive() bool { return e.State != Zombie }
+
+// Details is what the table tells about one process. A negative figure is one that
+// the system does not tell.
+type Details struct {
+	Entry
+	Command      []string // nil if it cannot be read
+	StartTime    time.Time
+	User, System time.Duration // CPU time
+	Resident     int64         // bytes, shared pages included
+	Threads      int
+}
+
+// Usage is what a process uses. A negative figure is one that the system does not
+// tell, at all or to this user.
+type Usage struct {
+	User, System          time.Duration
+	Proportional          int64 // bytes of memory, shared pages divided by who shares them
+	ReadBytes, WriteBytes int64 // from and to block devices
+	Threads               int
+}
+
+// All returns the process table. A process that comes or goes meanwhile may or may not
+// be in it; but what a process has started that was missed, because it ended, is there,
+// if the system was not too busy to catch up with.
+func All() ([]Entry, error) { return all() }
+
+// Younger is All without the processes that are older than the one with this number,
+// and false where it cannot be told at less cost. It is right only for a process that
+// was started so recently that numbers have not gone all the way round since.
+func Younger(pid int) ([]Entry, bool) { return younger(pid) }
+
+// Lookup returns the entry of the process with this number. The error for one that
+// is gone wraps os.ErrProcessDone.
+func Lookup(pid int) (Entry, error) { return lookup(pid) }
+
+// Inspect returns the details of a process. The error for one that is gone wraps
+// os.ErrProcessDone.
+func Inspect(id ID) (Details, error) { return inspect(id) }
+
+// Measure returns what a process uses. The error for one that is gone wraps
+// os.ErrProcessDone.
+func Measure(id ID) (Usage, error) { return measure(id) }
+
+// Signal sends sig to the process. The error for one that is gone wraps
+// os.ErrProcessDone: whoever has its number now gets nothing.
+func Signal(id ID, sig syscall.Signal) error { return signal(id, sig) }
+
+// gone is the error for a process that is not there, or not any more.
+func gone(pid int) error { return fmt.Errorf("process %d: %w", pid, os.ErrProcessDone) }

@@ -1,0 +1,75 @@
+//go:build darwin || freebsd || netbsd || openbsd
+
+package proctable
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Each of these systems has its own file with table, record, complete and measure:
+// the process table, the line of one process in it, what it takes a look elsewhere to
+// learn about a process, and what a process uses.
+
+func all() ([]Entry, error) {
+	records, err := table()
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, len(records))
+	for i := range records {
+		entries[i] = records[i].Entry
+	}
+	return entries, nil
+}
+
+func lookup(pid int) (Entry, error) {
+	d, err := record(pid)
+	return d.Entry, err
+}
+
+// find returns the line of a process, if it is the one with this identity.
+func find(id ID) (Details, error) {
+	d, err := record(id.PID)
+	if err != nil {
+		return Details{}, err
+	}
+	if d.ID != id {
+		return Details{}, gone(id.PID)
+	}
+	return d, nil
+}
+
+func inspect(id ID) (Details, error) {
+	d, err := find(id)
+	if err != nil {
+		return Details{}, err
+	}
+	complete(&d)
+	// What was learned belongs to whoever had the number meanwhile.
+	if _, err := find(id); err != nil {
+		return Details{}, err
+	}
+	return d, nil
+}
+
+// signal looks whether the number is still that of the process and then signals the
+// number: none of these systems has handles for processes that it did not start
+// itself. A stranger is hit only if the process ends, is reaped and its number is given
+// out again between two system calls that follow each other. The kernels do not hurry
+// with that: they give a number out again when they have been through all the others
+// (macOS, FreeBSD, NetBSD), or choose at random, but not among those that became free
+// last (OpenBSD, and FreeBSD with kern.randompid).
+func signal(id ID, sig syscall.Signal) error {
+	if _, err := find(id); err != nil {
+		return err
+	}
+	err := unix.Kill(id.PID, sig)
+	if errors.Is(err, unix.ESRCH) {
+		return gone(id.PID)
+	}
+	return os.NewSyscallError("kill", err)
+}
