@@ -3,6 +3,7 @@
 package procgroup
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,6 +37,14 @@ func unixSignal(sig os.Signal) (syscall.Signal, error) {
 		return 0, fmt.Errorf("%v is not a signal of this system: %w", sig, os.ErrInvalid)
 	}
 	return number, nil
+}
+
+// gone returns nil for the error that says that nobody is left, and err else.
+func gone(err error) error {
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
 }
 
 // maxSignal is the highest number that a signal has on any of these systems: that of

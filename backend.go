@@ -39,10 +39,11 @@ type backend interface {
 	pause(ctx context.Context) error
 	unpause() error
 
-	// signal reaches every member. It is told os.ErrProcessDone if there is none.
+	// signal reaches every member. It returns os.ErrProcessDone if there is none.
 	signal(sig os.Signal) error
 
-	// terminate asks every member to end, as politely as the system can.
+	// terminate asks every member to end, as politely as the system can. It returns
+	// os.ErrProcessDone if there is none.
 	terminate() error
 
 	// kill condemns every member there is, and every process that a start under

@@ -383,7 +383,10 @@ func (b *cgroupBackend) signal(sig os.Signal) error {
 	return err
 }
 
-func (b *cgroupBackend) terminate() error { return b.signal(unix.SIGTERM) }
+func (b *cgroupBackend) terminate() error {
+	// A member that is stopped has to run to get the first.
+	return errors.Join(b.signal(unix.SIGTERM), gone(b.signal(unix.SIGCONT)))
+}
 
 func (b *cgroupBackend) kill() error {
 	b.mu.Lock()

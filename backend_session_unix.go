@@ -140,7 +140,10 @@ func (b *sessionBackend) signal(sig os.Signal) error {
 	return b.sweep(number)
 }
 
-func (b *sessionBackend) terminate() error { return b.sweep(unix.SIGTERM) }
+func (b *sessionBackend) terminate() error {
+	// A member that is stopped has to run to get the first.
+	return errors.Join(b.sweep(unix.SIGTERM), gone(b.sweep(unix.SIGCONT)))
+}
 
 func (b *sessionBackend) kill() error {
 	b.mu.Lock()

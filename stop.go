@@ -40,8 +40,9 @@ func (g *Group) Signal(sig os.Signal) error {
 	return fail("signal", ErrSignal, g.backend.signal(sig))
 }
 
-// Terminate asks every member to end, with SIGTERM, and returns at once. A paused
-// group runs again, so that handlers run. If nobody is left, it returns nil.
+// Terminate asks every member to end, with SIGTERM, and returns at once. Members that
+// are stopped get SIGCONT after it, and a paused group runs again, so that handlers run.
+// If nobody is left, it returns nil.
 func (g *Group) Terminate() error {
 	if err := g.check(); err != nil {
 		return fail("terminate", nil, err)

@@ -64,6 +64,10 @@ func inspect(id ID) (Details, error) {
 // (macOS, FreeBSD, NetBSD), or choose at random, but not among those that became free
 // last (OpenBSD, and FreeBSD with kern.randompid).
 func signal(id ID, sig syscall.Signal) error {
+	// To kill(2) these are not processes. In the table 0 is the kernel itself.
+	if id.PID <= 0 {
+		return gone(id.PID)
+	}
 	if _, err := find(id); err != nil {
 		return err
 	}

@@ -1,0 +1,160 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd
+
+package procgroup_test
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/procgroup/procgroup"
+)
+
+// scenario is a tree of processes that is hard to hold.
+type scenario struct {
+	name    string
+	payload []string
+	ready   int                   // how many processes say that they are ready
+	only    procgroup.Containment // Auto: for all
+	// leaderGone: the leader exits, and is reaped, before the group is ended.
+	leaderGone bool
+	// escapes tells from which containments it gets away. What a containment is not
+	// expected to hold is tested as well: the table in docs/guarantees.md says so.
+	escapes []procgroup.Containment
+	// unsteady: whether it escapes there is a matter of chance.
+	unsteady []procgroup.Containment
+}
+
+var scenarios = []scenario{
+	{name: "one process", payload: []string{"sleep"}, ready: 1},
+	{name: "child tree", payload: []string{"tree", "3", "2"}, ready: 15},
+	{name: "setpgid", payload: []string{"setpgid", "sleep"}, ready: 1},
+	{name: "setsid", payload: []string{"setsid", "sleep"}, ready: 1},
+	{name: "setsid below setsid", payload: []string{"setsid", "setsid", "tree", "1", "1"}, ready: 2},
+	{
+		name: "double fork", payload: []string{"daemon", "sleep"}, ready: 2,
+		escapes: []procgroup.Containment{procgroup.Session},
+	},
+	{name: "ignored TERM, INT, HUP", payload: []string{"spawn", "ignore"}, ready: 1},
+	{name: "leader gone, plain grandchild", payload: []string{"leave", "plain", "sleep"}, ready: 1, leaderGone: true},
+	{
+		name: "leader gone, setsid grandchild", payload: []string{"leave", "setsid", "sleep"}, ready: 1, leaderGone: true,
+		escapes: []procgroup.Containment{procgroup.Session},
+	},
+	{name: "stopped member", payload: []string{"stopped"}, ready: 1},
+}
+
+// ends are the ways in which a group is ended. None may leave anybody.
+var ends = []struct {
+	name string
+	end  func(*testing.T, *procgroup.Group)
+}{
+	{"Kill", func(t *testing.T, g *procgroup.Group) {
+		must(t, g.Kill())
+		must(t, g.Wait(patient(t)))
+	}},
+	{"Kill paused", func(t *testing.T, g *procgroup.Group) {
+		must(t, g.Pause(patient(t)))
+		must(t, g.Kill())
+		must(t, g.Wait(patient(t)))
+	}},
+	{"Stop", func(t *testing.T, g *procgroup.Group) { must(t, g.Stop(patient(t))) }},
+	{"Stop paused", func(t *testing.T, g *procgroup.Group) {
+		must(t, g.Pause(patient(t)))
+		must(t, g.Stop(patient(t)))
+	}},
+	{"Close", func(t *testing.T, g *procgroup.Group) { must(t, g.Close()) }},
+	{"Close paused", func(t *testing.T, g *procgroup.Group) {
+		must(t, g.Pause(patient(t)))
+		must(t, g.Close())
+	}},
+}
+
+func TestNobodyIsLeft(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		for _, s := range scenarios {
+			for _, e := range ends {
+				t.Run(s.name+"/"+e.name, func(t *testing.T) { testEnd(t, c, s, e.end) })
+			}
+		}
+	})
+}
+
+func testEnd(t *testing.T, c procgroup.Containment, s scenario, end func(*testing.T, *procgroup.Group)) {
+	s.skipUnlessFor(t, c)
+	f := newFixture(t)
+	f.bystander()
+	g := newGroup(t, procgroup.Options{Containment: c, Grace: graceFor(s)})
+	cmd := f.payload(s.payload...)
+	start(t, g, cmd)
+	f.awaitReady(s.ready)
+	if s.leaderGone {
+		must(t, cmd.Wait()) // its number is free from now on
+	}
+
+	end(t, g)
+
+	switch {
+	case slices.Contains(s.unsteady, c):
+	case slices.Contains(s.escapes, c):
+		if len(f.alive()) == 0 {
+			t.Errorf("%s holds what it is not said to hold", c)
+		}
+	default:
+		f.wantNobody()
+	}
+	if g.Active() {
+		t.Error("the group is active at its end")
+	}
+}
+
+func TestNobodyIsLeftByCancel(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		for _, s := range scenarios {
+			t.Run(s.name, func(t *testing.T) { testCancel(t, c, s) })
+		}
+	})
+}
+
+func testCancel(t *testing.T, c procgroup.Containment, s scenario) {
+	s.skipUnlessFor(t, c)
+	f := newFixture(t)
+	f.bystander()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	cmd := f.tree(ctx, c, s.payload...)
+	cmd.Leftovers = procgroup.WaitLeftovers // or the end of the leader would end it
+	must(t, cmd.Start())
+	f.awaitReady(s.ready)
+	ended := make(chan error)
+	go func() { ended <- cmd.Wait() }()
+
+	cancel()
+
+	err := <-ended
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) && !errors.Is(err, context.Canceled) && !slices.Contains(s.escapes, c) {
+		t.Errorf("Wait returned %v", err)
+	}
+	if !slices.Contains(s.escapes, c) && !slices.Contains(s.unsteady, c) {
+		f.wantNobody()
+	}
+}
+
+// graceFor is the grace of a scenario: long enough where all members end by SIGTERM, so
+// that a Stop that only kills is found, short where some do not.
+func graceFor(s scenario) time.Duration {
+	if slices.Contains(s.payload, "ignore") {
+		return 50 * time.Millisecond
+	}
+	return patience
+}
+
+func (s scenario) skipUnlessFor(t *testing.T, c procgroup.Containment) {
+	if s.only != procgroup.Auto && s.only != c {
+		t.Skipf("it is about %s", s.only)
+	}
+}

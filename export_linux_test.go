@@ -1,0 +1,16 @@
+package procgroup
+
+// OwnerPrefix is what the names of this process's cgroups begin with.
+func OwnerPrefix() string { return ownerPrefix() }
+
+// WithoutCgroupKill makes groups do without cgroup.kill until restore is called, as on
+// kernels before 5.14.
+func WithoutCgroupKill() (restore func(), err error) {
+	s, err := cgroupSite()
+	if err != nil {
+		return nil, err
+	}
+	before := s.features.Kill
+	s.features.Kill = false
+	return func() { s.features.Kill = before }, nil
+}

@@ -1,0 +1,42 @@
+package procgroup_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/procgroup/procgroup"
+	"github.com/procgroup/procgroup/internal/cgroup2"
+)
+
+// cgroupDirectories returns the directories that groups of this process have.
+func cgroupDirectories(t *testing.T) []string {
+	own, err := cgroup2.Own()
+	if err != nil {
+		return nil
+	}
+	names, err := os.ReadDir(own.Path)
+	if err != nil {
+		return nil
+	}
+	var dirs []string
+	for _, name := range names {
+		if name.IsDir() && strings.HasPrefix(name.Name(), procgroup.OwnerPrefix()) {
+			dirs = append(dirs, filepath.Join(own.Path, name.Name()))
+		}
+	}
+	return dirs
+}
+
+// forEachVariant runs a test for containments that a kernel with less would give.
+func forEachVariant(t *testing.T, test func(*testing.T, procgroup.Containment)) {
+	t.Run("cgroup without cgroup.kill", func(t *testing.T) {
+		restore, err := procgroup.WithoutCgroupKill()
+		if err != nil {
+			t.Skipf("cgroup does not work here: %v", err)
+		}
+		defer restore()
+		test(t, procgroup.Cgroup)
+	})
+}

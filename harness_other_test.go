@@ -1,0 +1,13 @@
+//go:build darwin || freebsd || netbsd || openbsd
+
+package procgroup_test
+
+import (
+	"testing"
+
+	"github.com/procgroup/procgroup"
+)
+
+func cgroupDirectories(*testing.T) []string { return nil }
+
+func forEachVariant(*testing.T, func(*testing.T, procgroup.Containment)) {}

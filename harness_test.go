@@ -1,0 +1,303 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd
+
+package procgroup_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/procgroup/procgroup"
+	"github.com/procgroup/procgroup/internal/proctable"
+)
+
+// patience bounds every wait in the tests. It is no measure of speed: it only has to end
+// before the whole run does, on emulated machines too.
+const patience = 60 * time.Second
+
+func patient(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// fixture is what one test has: a mark for its processes, and two pipes to talk with
+// them. When it ends nothing of it may be left.
+type fixture struct {
+	t      *testing.T
+	mark   string
+	told   *bufio.Reader
+	tell   *os.File // the end of "told" that payloads write to
+	listen *os.File // the end that payloads listen at
+	goOn   *os.File // closing it lets them go on
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	before := takeStock(t)
+	told, tell, err := os.Pipe()
+	must(t, err)
+	listen, goOn, err := os.Pipe()
+	must(t, err)
+	f := &fixture{
+		t: t, mark: fmt.Sprintf("procgroup-test-%d-%016x", os.Getpid(), rand.Uint64()),
+		told: bufio.NewReader(told), tell: tell, listen: listen, goOn: goOn,
+	}
+	t.Cleanup(func() {
+		for _, file := range []*os.File{told, tell, listen, goOn} {
+			file.Close()
+		}
+		f.sweepUp()
+		before.compare(t)
+	})
+	return f
+}
+
+// payload returns a command that runs a payload.
+func (f *fixture) payload(args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe")
+	f.makePayload(cmd, args...)
+	return cmd
+}
+
+func (f *fixture) makePayload(cmd *exec.Cmd, args ...string) {
+	self, err := os.Executable()
+	must(f.t, err)
+	cmd.Path, cmd.Err = self, nil
+	cmd.Args = append([]string{self, f.mark}, args...)
+	cmd.Env = append(os.Environ(), payloadEnv+"="+f.mark)
+	cmd.ExtraFiles = []*os.File{f.tell, f.listen}
+}
+
+// tree returns a payload as a Cmd of the containment.
+func (f *fixture) tree(ctx context.Context, c procgroup.Containment, args ...string) *procgroup.Cmd {
+	cmd := procgroup.CommandContext(ctx, "/proc/self/exe")
+	f.makePayload(cmd.Cmd, args...)
+	cmd.Options.Containment = c
+	return cmd
+}
+
+// hear returns the next n lines that payloads tell, as words with numbers.
+func (f *fixture) hear(n int) (words []string, pids []int) {
+	f.t.Helper()
+	timer := time.AfterFunc(patience, func() { f.tell.WriteString("timeout 0\n") })
+	defer timer.Stop()
+	for range n {
+		line, err := f.told.ReadString('\n')
+		must(f.t, err)
+		word, pid, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if word == "timeout" {
+			f.t.Fatalf("a payload is not ready after %v", patience)
+		}
+		pidNumber, err := strconv.Atoi(pid)
+		must(f.t, err)
+		words, pids = append(words, word), append(pids, pidNumber)
+	}
+	return words, pids
+}
+
+// awaitReady waits until n processes are where the test wants them.
+func (f *fixture) awaitReady(n int) []int {
+	f.t.Helper()
+	words, pids := f.hear(n)
+	for _, word := range words {
+		if word != "ready" {
+			f.t.Fatalf("a payload says %q, want ready", word)
+		}
+	}
+	return pids
+}
+
+// alive returns the processes with the fixture's mark, zombies apart. It searches the
+// whole process table: what the library lists is not asked.
+func (f *fixture) alive() []proctable.Details {
+	f.t.Helper()
+	table, err := proctable.All()
+	must(f.t, err)
+	var found []proctable.Details
+	for _, e := range table {
+		if !e.Alive() || e.PID == os.Getpid() {
+			continue
+		}
+		d, err := proctable.Inspect(e.ID)
+		if err != nil || !d.Alive() {
+			continue
+		}
+		if slices.Contains(d.Command, f.mark) || inEnvironment(e.PID, f.mark) {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+func inEnvironment(pid int, mark string) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && strings.Contains(string(data), payloadEnv+"="+mark)
+}
+
+// wantNobody fails the test if a process with the mark is alive.
+func (f *fixture) wantNobody() {
+	f.t.Helper()
+	if left := f.alive(); len(left) > 0 {
+		f.t.Errorf("%d processes are alive: %v", len(left), summary(left))
+	}
+}
+
+func summary(list []proctable.Details) []string {
+	var lines []string
+	for _, d := range list[:min(len(list), 5)] {
+		args := d.Command[min(2, len(d.Command)):]
+		lines = append(lines, fmt.Sprintf("%d (parent %d, session %d, state %d) %v", d.PID, d.Parent, d.Session, d.State, args))
+	}
+	return lines
+}
+
+// sweepUp ends what a failed test, or a containment that guarantees nothing, has left.
+func (f *fixture) sweepUp() {
+	deadline := time.Now().Add(patience)
+	// One empty list proves nothing while there may be a storm.
+	for calm := 0; calm < 5 && time.Now().Before(deadline); calm++ {
+		for _, d := range f.alive() {
+			_ = proctable.Signal(d.ID, unix.SIGKILL)
+			calm = 0
+		}
+	}
+	f.wantNobody()
+}
+
+// bystander starts a process that is no member: in the test's own session, beside the
+// groups. It must live at the end.
+func (f *fixture) bystander() {
+	f.t.Helper()
+	other := &fixture{t: f.t, mark: "bystander-of-" + f.mark, tell: f.tell, listen: f.listen}
+	cmd := other.payload("sleep")
+	must(f.t, cmd.Start())
+	f.awaitReady(1)
+	f.t.Cleanup(func() {
+		entry, err := proctable.Lookup(cmd.Process.Pid)
+		if err != nil || !entry.Alive() || entry.State == proctable.Stopped {
+			f.t.Errorf("the bystander is %+v, %v", entry, err)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+// stock is what a test must not leave more of.
+type stock struct {
+	descriptors int
+	goroutines  goleak.Option
+	directories []string
+}
+
+func takeStock(t *testing.T) stock {
+	return stock{countDescriptors(), goleak.IgnoreCurrent(), cgroupDirectories(t)}
+}
+
+func countDescriptors() int {
+	names, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return 0
+	}
+	return len(names)
+}
+
+func (before stock) compare(t *testing.T) {
+	t.Helper()
+	// Closed pipes and ended goroutines are gone when the runtime has got to them.
+	if err := goleak.Find(before.goroutines); err != nil {
+		t.Errorf("leaked goroutines: %v", err)
+	}
+	after := stock{countDescriptors(), nil, cgroupDirectories(t)}
+	for deadline := time.Now().Add(time.Second); after.descriptors > before.descriptors && time.Now().Before(deadline); {
+		runtime.Gosched()
+		after.descriptors = countDescriptors()
+	}
+	if after.descriptors > before.descriptors {
+		t.Errorf("%d descriptors, %d before the test: %v", after.descriptors, before.descriptors, describeDescriptors())
+	}
+	for _, dir := range after.directories {
+		if !slices.Contains(before.directories, dir) {
+			t.Errorf("left the directory %s", dir)
+		}
+	}
+	for _, zombie := range zombies(t) {
+		t.Errorf("left the zombie %+v", zombie)
+	}
+}
+
+func describeDescriptors() []string {
+	var list []string
+	names, _ := filepath.Glob("/proc/self/fd/*")
+	for _, name := range names {
+		target, _ := os.Readlink(name)
+		list = append(list, filepath.Base(name)+":"+target)
+	}
+	return list
+}
+
+// zombies returns the children of this process that nobody has waited for.
+func zombies(t *testing.T) []proctable.Entry {
+	table, err := proctable.All()
+	must(t, err)
+	return slices.DeleteFunc(table, func(e proctable.Entry) bool {
+		return e.Alive() || e.Parent != os.Getpid()
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forEachContainment runs a test for each containment of this system. One that does not
+// work here is skipped with the reason.
+func forEachContainment(t *testing.T, test func(*testing.T, procgroup.Containment)) {
+	for _, s := range procgroup.Survey() {
+		t.Run(s.Containment.String(), func(t *testing.T) {
+			if s.Err != nil {
+				t.Skipf("%s does not work here: %v", s.Containment, s.Err)
+			}
+			test(t, s.Containment)
+		})
+	}
+	forEachVariant(t, test)
+}
+
+func newGroup(t *testing.T, opts procgroup.Options) *procgroup.Group {
+	t.Helper()
+	g, err := procgroup.New(opts)
+	must(t, err)
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return g
+}
+
+// start starts a command in a group, and sees to it that it is reaped.
+func start(t *testing.T, g *procgroup.Group, cmd *exec.Cmd) {
+	t.Helper()
+	must(t, g.Start(cmd))
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Wait()
+		}
+	})
+}
