@@ -2,6 +2,7 @@ package procgroup
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 )
@@ -12,8 +13,8 @@ import (
 //
 // What Group promises to a backend:
 //
-//   - close and release come once, last, and not beside any other method.
-//     All other methods may be called at any time from any goroutine.
+//   - All methods may be called at any time from any goroutine. Those that come beside
+//     or after a close or release that has succeeded find an empty group.
 //   - prepare and start never run between the beginning of pause and the end of
 //     unpause: a process that is cloned into a frozen containment would hang its
 //     parent.
@@ -64,8 +65,10 @@ type backend interface {
 	// release lets the members go, unharmed, and frees everything.
 	release() error
 
-	// close frees everything. Of an empty group nothing is left behind. An error
-	// that wraps ErrSurvivors says that members are still alive; close may then be
-	// called again.
+	// close frees everything, if no member is alive, so that nothing is left behind. If
+	// one is, it changes nothing and returns errOccupied.
 	close() error
 }
+
+// errOccupied says that a containment holds living members.
+var errOccupied = errors.New("members are alive")

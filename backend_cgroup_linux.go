@@ -188,20 +188,19 @@ func (b *cgroupBackend) leave(c *cgroup) error {
 func (b *cgroupBackend) prune() {
 	var rest []*cgroup
 	for _, c := range b.spent {
-		if empty, err := c.empty(); c.starts > 0 || err != nil || !empty || b.remove(c, 0) != nil {
+		if c.starts > 0 || b.retire(c) != nil {
 			rest = append(rest, c)
 		}
 	}
 	b.spent = rest
 }
 
-// remove removes a cgroup and remembers what it has used. The caller holds mu.
-func (b *cgroupBackend) remove(c *cgroup, limit time.Duration) error {
+// retire removes a cgroup and remembers what it has used. The caller holds mu.
+func (b *cgroupBackend) retire(c *cgroup) error {
 	used, statErr := c.stats()
-	if err := c.dir.Remove(limit); err != nil {
+	if err := c.remove(); err != nil {
 		return err
 	}
-	c.close()
 	if statErr == nil {
 		used.Memory.V, used.Threads.V = 0, 0
 		if b.used != nil {
@@ -506,31 +505,31 @@ func (c *cgroup) stats() (Stats, error) {
 // removeLimit bounds the wait for processes that have died to leave their cgroup.
 const removeLimit = 5 * time.Second
 
-func (b *cgroupBackend) close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	var rest []*cgroup
-	var errs []error
-	for _, c := range b.allLocked() {
-		if err := c.dir.Remove(removeLimit); err != nil {
-			rest = append(rest, c)
-			errs = append(errs, err)
-			continue
-		}
-		c.close()
-	}
-	b.cur, b.spent = nil, rest
-	return errors.Join(errs...)
-}
-
 func (b *cgroupBackend) release() error {
-	b.mu.Lock()
-	list := b.allLocked()
-	b.mu.Unlock()
 	var errs []error
-	for _, c := range list {
+	for _, c := range b.all() {
 		errs = append(errs, c.moveOut(b.site.parent))
 	}
 	return errors.Join(append(errs, b.close())...)
+}
+
+func (b *cgroupBackend) close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.allLocked() {
+		if c.starts > 0 {
+			return errOccupied
+		}
+	}
+	var rest []*cgroup
+	var errs []error
+	for _, c := range b.allLocked() {
+		if err := c.remove(); err != nil {
+			rest = append(rest, c)
+			errs = append(errs, err)
+		}
+	}
+	b.cur, b.spent = nil, rest
+	b.closed = len(rest) == 0
+	return errors.Join(errs...)
 }

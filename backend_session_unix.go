@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,13 +26,13 @@ var sessionMechanism = mechanism{
 
 // probeSession tries whether the process table can be read: without it the members
 // cannot be found.
-func probeSession() error {
+var probeSession = sync.OnceValue(func() error {
 	_, err := proctable.Lookup(os.Getpid())
 	if err != nil {
 		return fmt.Errorf("the process table cannot be read: %w", err)
 	}
 	return nil
-}
+})
 
 // sessionBackend holds a group in sessions: one for each command, and each one that a
 // member was seen to have started.
@@ -63,17 +64,14 @@ func (b *sessionBackend) start(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	leader, err := proctable.Lookup(cmd.Process.Pid)
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil // the owner ignores SIGCHLD, so the kernel has reaped it
-	}
+	killed, err := b.add(cmd.Process, kills)
 	if err != nil {
 		return errors.Join(err, abandon(cmd))
 	}
-	if b.add(leader) == kills {
-		return nil
+	if killed {
+		return gone(b.sweep(unix.SIGKILL))
 	}
-	return b.sweep(unix.SIGKILL) // killed while it started
+	return nil
 }
 
 // abandon ends a command that cannot be made a member.
@@ -83,16 +81,29 @@ func abandon(cmd *exec.Cmd) error {
 	return err
 }
 
-// add adds the session that a process leads, and returns how often the group had been
-// killed by then.
-func (b *sessionBackend) add(leader proctable.Entry) (kills int) {
+// add adds the session that a process leads, and tells whether the group was killed
+// since it had been killed so many times.
+func (b *sessionBackend) add(leader *os.Process, kills int) (killed bool, err error) {
+	s := newSession(leader)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := &session{number: leader.PID, first: time.Now()}
-	s.confirm([]proctable.Entry{leader})
+	if s.pin != nil && b.notify == nil {
+		b.guardIn(s, guardDelay)
+	} else {
+		entry, err := proctable.Lookup(leader.Pid)
+		switch {
+		case errors.Is(err, os.ErrProcessDone):
+			s.free() // the owner ignores SIGCHLD, so the kernel has reaped it
+			return false, nil
+		case err != nil:
+			s.free()
+			return false, err
+		}
+		s.confirm([]proctable.Entry{entry})
+		b.guard(s, []proctable.Entry{entry})
+	}
 	b.sessions = append(b.sessions, s)
-	b.guard(s, []proctable.Entry{leader})
-	return b.kills
+	return b.kills != kills, nil
 }
 
 // ownSession makes cmd start in a session of its own (setsid(2)).
@@ -119,15 +130,19 @@ func (b *sessionBackend) assign(pid int) error {
 			"that lead a session, as Prepare makes them", errors.ErrUnsupported)
 	}
 	b.mu.Lock()
-	for _, s := range b.sessions {
-		if s.isAnchor(leader.ID) {
-			b.mu.Unlock()
-			return nil
-		}
-	}
+	known := slices.ContainsFunc(b.sessions, func(s *session) bool { return s.number == pid })
+	kills := b.kills
 	b.mu.Unlock()
-	b.add(leader)
-	return nil
+	if known {
+		return nil
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Release() }() // the pin has its own handle
+	_, err = b.add(p, kills)
+	return err
 }
 
 func (b *sessionBackend) resumeProcess(int) error { return nil }
@@ -149,11 +164,7 @@ func (b *sessionBackend) kill() error {
 	b.mu.Lock()
 	b.kills++
 	b.mu.Unlock()
-	err := b.sweep(unix.SIGKILL)
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
-	}
-	return err
+	return gone(b.sweep(unix.SIGKILL))
 }
 
 // sessionRounds is how often a sweep looks for new members before it gives up.
@@ -163,13 +174,16 @@ const sessionRounds = 32
 func (b *sessionBackend) sweep(sig syscall.Signal) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	groups := make(map[int]bool)
+	groups := make(map[*session]bool)
 	reached := make(map[proctable.ID]bool)
 	var errs []error
 	for range sessionRounds {
 		members, err := b.refresh()
 		if err != nil {
 			return err
+		}
+		if sig == unix.SIGKILL {
+			clear(groups) // twice does no harm, and reaches who has come since
 		}
 		calm := true
 		for _, m := range members {
@@ -178,28 +192,14 @@ func (b *sessionBackend) sweep(sig syscall.Signal) error {
 			}
 			reached[m.ID] = true
 			calm = false
-			// The process group of a session's leader is reached at once, with those
-			// that it is just forking. It cannot be another's: its number is the
-			// session's, which was just seen to be ours (credentials(7)).
-			if m.Group == m.Session {
-				if groups[m.Group] && sig != unix.SIGKILL {
-					continue // it was there, or its parent was
-				}
-				groups[m.Group] = true
-				if unix.Kill(-m.Group, sig) == nil {
-					continue
-				}
-				// Some systems give EPERM when it holds zombies only.
-			}
-			err := proctable.Signal(m.ID, sig)
-			if err != nil && !errors.Is(err, os.ErrProcessDone) {
+			if err := m.signal(sig, groups); err != nil {
 				errs = append(errs, fmt.Errorf("process %d: %w", m.PID, err))
 			}
 		}
+		if calm && len(reached) == 0 {
+			return os.ErrProcessDone
+		}
 		if calm {
-			if len(reached) == 0 {
-				return os.ErrProcessDone
-			}
 			return errors.Join(errs...)
 		}
 	}
@@ -246,7 +246,7 @@ func (b *sessionBackend) pause(ctx context.Context) error {
 }
 
 // stillOnes returns the members that are stopped.
-func stillOnes(members []proctable.Entry) map[proctable.ID]bool {
+func stillOnes(members []member) map[proctable.ID]bool {
 	still := make(map[proctable.ID]bool)
 	for _, m := range members {
 		if m.State == proctable.Stopped {
@@ -259,30 +259,24 @@ func stillOnes(members []proctable.Entry) map[proctable.ID]bool {
 // halt stops the members that are not stopped, and tells how many those were. It notes
 // all whom unpause has to wake, which those that were stopped before are not.
 //
-// A member in state Blocked cannot run before it has stopped: it counts as stopped. The
-// parent of a vfork child that is stopped is one, for as long as the pause lasts.
-func (b *sessionBackend) halt(members []proctable.Entry, before map[proctable.ID]bool) (moving int) {
+// A member that is blocked in the kernel cannot run before it has stopped: it counts as
+// stopped. The parent of a vfork child is one, for as long as the pause lasts.
+func (b *sessionBackend) halt(members []member, before map[proctable.ID]bool) (moving int) {
 	b.paused = b.paused[:0]
-	groups := make(map[int]bool)
+	groups := make(map[*session]bool)
 	for _, m := range members {
 		if before[m.ID] {
 			continue
 		}
 		b.paused = append(b.paused, m.ID)
-		if m.State == proctable.Stopped {
+		resting := proctable.Resting(m.ID)
+		if !resting {
+			moving++
+		} else if m.State == proctable.Stopped {
 			continue
 		}
-		if m.State != proctable.Blocked {
-			moving++
-		}
-		if m.Group == m.Session {
-			if groups[m.Group] || unix.Kill(-m.Group, unix.SIGSTOP) == nil {
-				groups[m.Group] = true
-				continue
-			}
-		}
 		// Who cannot be stopped stays among the moving.
-		_ = proctable.Signal(m.ID, unix.SIGSTOP)
+		_ = m.signal(unix.SIGSTOP, groups)
 	}
 	return moving
 }
@@ -308,11 +302,13 @@ func (b *sessionBackend) unpauseLocked() error {
 func (b *sessionBackend) empty() (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, s := range b.sessions {
-		// Mostly the leader runs, and nothing else has to be known.
-		if leader, err := proctable.Lookup(s.number); err == nil && leader.Alive() && s.isAnchor(leader.ID) {
-			return false, nil
-		}
+	return b.emptyLocked()
+}
+
+func (b *sessionBackend) emptyLocked() (bool, error) {
+	// Mostly a leader runs, and nothing else has to be known.
+	if slices.ContainsFunc(b.sessions, (*session).leaderLives) {
+		return false, nil
 	}
 	_, err := b.refresh()
 	return len(b.sessions) == 0, err
@@ -322,6 +318,11 @@ func (b *sessionBackend) watch(notify func()) (stop func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.notify = notify
+	for _, s := range b.sessions {
+		// One that was to be guarded later is guarded now.
+		s.unguard()
+		b.guard(s, []proctable.Entry{{ID: proctable.ID{PID: s.number}}})
+	}
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -378,15 +379,30 @@ func (b *sessionBackend) stats() (Stats, error) {
 	return total, nil
 }
 
-func (b *sessionBackend) release() error { return b.close() }
+func (b *sessionBackend) release() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.freeLocked()
+	return nil
+}
 
 func (b *sessionBackend) close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	empty, err := b.emptyLocked()
+	if err == nil && !empty {
+		err = errOccupied
+	}
+	if err == nil {
+		b.freeLocked()
+	}
+	return err
+}
+
+func (b *sessionBackend) freeLocked() {
 	b.closed = true
 	for _, s := range b.sessions {
-		s.unguard()
+		s.free()
 	}
 	b.sessions = nil
-	return nil
 }

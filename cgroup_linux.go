@@ -47,12 +47,26 @@ func isNotExist(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
 }
 
-func (c *cgroup) close() {
+// remove removes the cgroup and frees what it holds, if no process is in it.
+func (c *cgroup) remove() error {
+	// Mostly there is none, and to try is to know.
+	err := c.dir.Remove(0)
+	if errors.Is(err, unix.EBUSY) {
+		empty, emptyErr := c.empty()
+		if emptyErr == nil && !empty {
+			return errOccupied
+		}
+		err = c.dir.Remove(removeLimit) // the last ones are on their way out
+	}
+	if err != nil {
+		return err
+	}
 	c.unwatch()
 	if c.fd >= 0 {
 		unix.Close(c.fd)
 		c.fd = -1
 	}
+	return nil
 }
 
 // hold wants the cgroup frozen, until letGo. A pause and a signal may want it at the
@@ -216,18 +230,18 @@ func (c *cgroup) watch(notify func()) error {
 		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	w := &cgroupWatch{notify: notify, events: fd}
+	c.watched = w
+	c.populated() // what has happened before is no news
 	w.stop, err = watch.File(fd, func() {
 		c.changed()
 		c.look()
 	})
 	if err != nil {
+		c.watched = nil
 		unix.Close(fd)
 		return err
 	}
-	c.watched = w
-	if c.populated() {
-		c.placeSentinel()
-	}
+	c.placeSentinel()
 	return nil
 }
 

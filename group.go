@@ -55,6 +55,7 @@ type Group struct {
 
 	mu       sync.Mutex
 	leader   *os.Process
+	adopted  *os.Process   // the leader, if Assign has found it
 	started  bool          // there is, or may have been, a member
 	starting int           // starts under way
 	settled  chan struct{} // closed when starting gets 0; nil if nobody waits for that
@@ -229,11 +230,26 @@ func (g *Group) Assign(pid int) error {
 		err = g.backend.assign(pid)
 	}
 	if err != nil {
+		if p != nil {
+			_ = p.Release()
+		}
 		g.endStart(nil)
 		return fail("assign", ErrAssign, err)
 	}
 	g.endStart(p)
+	g.adopt(p)
 	return nil
+}
+
+// adopt keeps the handle of an assigned process, if it is the leader, until the end.
+func (g *Group) adopt(p *os.Process) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leader == p && !g.freed {
+		g.adopted = p
+	} else {
+		_ = p.Release()
+	}
 }
 
 // ResumeProcess is the third step of a start (see [Group.Prepare]): it lets the
@@ -253,7 +269,8 @@ func (g *Group) ResumeProcess(pid int) error {
 }
 
 // Leader returns the process of the first command that was started in the group,
-// nil if there is none yet. Waiting for it is up to who started it.
+// nil if there is none yet. Waiting for it is up to who started it. One that came by
+// Assign can be used until Close.
 func (g *Group) Leader() *os.Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -26,7 +26,7 @@ import (
 
 // patience bounds every wait in the tests. It is no measure of speed: it only has to end
 // before the whole run does, on emulated machines too.
-const patience = 60 * time.Second
+const patience = 10 * time.Second
 
 func patient(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -185,7 +185,6 @@ func (f *fixture) bystander() {
 	other := &fixture{t: f.t, mark: "bystander-of-" + f.mark, tell: f.tell, listen: f.listen}
 	cmd := other.payload("sleep")
 	must(f.t, cmd.Start())
-	f.awaitReady(1)
 	f.t.Cleanup(func() {
 		entry, err := proctable.Lookup(cmd.Process.Pid)
 		if err != nil || !entry.Alive() || entry.State == proctable.Stopped {
@@ -194,6 +193,7 @@ func (f *fixture) bystander() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	f.awaitReady(1)
 }
 
 // stock is what a test must not leave more of.
@@ -291,11 +291,12 @@ func newGroup(t *testing.T, opts procgroup.Options) *procgroup.Group {
 	return g
 }
 
-// start starts a command in a group, and sees to it that it is reaped.
+// start starts a command in a group, and sees to it that it is ended and reaped.
 func start(t *testing.T, g *procgroup.Group, cmd *exec.Cmd) {
 	t.Helper()
 	must(t, g.Start(cmd))
 	t.Cleanup(func() {
+		_ = g.Close() // what it returns, the cleanup of newGroup tells
 		if cmd.ProcessState == nil {
 			_ = cmd.Wait()
 		}

@@ -75,8 +75,9 @@ func payloadMany(args []string) {
 	park()
 }
 
-// stormGenerations bounds a storm.
-const stormGenerations = 5000
+// stormGenerations bounds a storm: some seconds, and so few processes that the numbers do
+// not run out when it is let loose and the first process of the machine has to reap it.
+const stormGenerations = 400
 
 // payloadStorm forks as fast as it can: there are always so many processes, each of which
 // forks one and exits, so that nobody has seen those who are there now. With "setsid" each

@@ -196,7 +196,7 @@ func payloadHandle([]string) {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGINT)
 	ready()
 	for sig := range signals {
-		say(sig.String())
+		say("got-" + strconv.Itoa(int(sig.(syscall.Signal))))
 		if sig == syscall.SIGTERM {
 			os.Exit(7)
 		}

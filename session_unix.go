@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/procgroup/procgroup/internal/proctable"
 	"github.com/procgroup/procgroup/internal/watch"
 )
@@ -15,29 +17,45 @@ import (
 // session is a session of a group: what makes its number an identity, and who is in it.
 //
 // A session's number is not given to anybody else as long as a process is in the
-// session, or its leader is not reaped (credentials(7)). So if one whom we know is in
-// it still, everybody in it is a member. When those whom we know are gone at the same
-// time, and only others are there, it may be another session of the same number, unless
-// we were told of the last one's end just now: the number cannot have come round yet.
+// session, or in the process group that its leader began it with (credentials(7)), or the
+// leader is not reaped. So if one whom we know is in it still, everybody in it is a
+// member. When those whom we know are gone at the same time, and only others are there,
+// it may be another session of the same number, unless we had a sure sign of it just now:
+// the number cannot have come round yet.
 type session struct {
 	number  int
-	first   time.Time // when it was started, or found
-	anchors []proctable.ID
-	seen    time.Time // when the anchors were last known to hold the number
-	unwatch func()    // ends the watch of an anchor's exit; nil if none is watched
+	first   time.Time      // when it was started, or found
+	pin     *pin           // on the leader's process group; nil if there is none
+	anchors []proctable.ID // who was in it when it was last looked at
+	seen    time.Time      // when there was last a sure sign of it
+	unwatch func()         // ends the watch of an anchor's exit; nil if none is watched
 }
 
-// freshness is how long after its last sure sign a session's number is still believed.
-// Tens of thousands of processes would have to be started in that time to reuse it.
-const freshness = 100 * time.Millisecond
+const (
+	// freshness is how long after its last sure sign a session's number is believed.
+	// Tens of thousands of processes would have to be started in that time to reuse it.
+	freshness = 100 * time.Millisecond
 
-// youth is the age up to which proctable.Younger is asked for a session's members.
-const youth = 200 * time.Millisecond
+	// guardDelay is when a new session that is pinned gets a guard: soon enough, and not
+	// at all for the many that are over by then.
+	guardDelay = freshness / 2
+
+	// youth is the age up to which proctable.Younger is asked for a session's members.
+	youth = 200 * time.Millisecond
+)
+
+func newSession(leader *os.Process) *session {
+	now := time.Now()
+	return &session{number: leader.Pid, first: now, seen: now, pin: newPin(leader)}
+}
 
 func (s *session) isAnchor(id proctable.ID) bool { return slices.Contains(s.anchors, id) }
 
 // isOurs reports whether the session that has the number in this table is this one.
 func (s *session) isOurs(table []proctable.Entry) bool {
+	if s.pin != nil && s.pin.holds() {
+		return true
+	}
 	taken := false
 	for _, e := range table {
 		if e.Session == s.number && s.isAnchor(e.ID) {
@@ -51,6 +69,15 @@ func (s *session) isOurs(table []proctable.Entry) bool {
 	return time.Since(s.seen) < freshness
 }
 
+// leaderLives reports whether the leader is known to be alive, for little.
+func (s *session) leaderLives() bool {
+	if s.pin != nil {
+		return !s.pin.exited()
+	}
+	leader, err := proctable.Lookup(s.number)
+	return err == nil && leader.Alive() && s.isAnchor(leader.ID)
+}
+
 // confirm records who is in the session.
 func (s *session) confirm(inside []proctable.Entry) {
 	s.seen = time.Now()
@@ -60,6 +87,15 @@ func (s *session) confirm(inside []proctable.Entry) {
 	}
 }
 
+// signalGroup sends a signal to the process group that the leader has begun the session
+// with. It cannot be another's: its number is the session's (credentials(7)).
+func (s *session) signalGroup(sig unix.Signal) error {
+	if s.pin != nil {
+		return s.pin.signal(sig)
+	}
+	return unix.Kill(-s.number, sig)
+}
+
 func (s *session) unguard() {
 	if s.unwatch != nil {
 		s.unwatch()
@@ -67,9 +103,40 @@ func (s *session) unguard() {
 	}
 }
 
+// free gives back what the session holds.
+func (s *session) free() {
+	s.unguard()
+	if s.pin != nil {
+		s.pin.close()
+	}
+}
+
+// member is a process in a session.
+type member struct {
+	proctable.Entry
+	in *session
+}
+
+// signal sends a signal to a member. Who is in the leader's process group is reached
+// with all others in it, at once, and with those that are just being forked; groups tells
+// for which sessions that was done.
+func (m member) signal(sig unix.Signal, groups map[*session]bool) error {
+	if m.Group == m.in.number {
+		if groups[m.in] {
+			return nil // it was there, or its parent was
+		}
+		// Some systems give EPERM when there are only zombies: go by the number then.
+		if m.in.signalGroup(sig) == nil {
+			groups[m.in] = true
+			return nil
+		}
+	}
+	return gone(proctable.Signal(m.ID, sig))
+}
+
 // refresh looks who is in the sessions, adds the sessions that members have started,
 // drops those in which nobody lives, and returns the members alive. The caller holds mu.
-func (b *sessionBackend) refresh() ([]proctable.Entry, error) {
+func (b *sessionBackend) refresh() ([]member, error) {
 	if len(b.sessions) == 0 {
 		return nil, nil
 	}
@@ -78,17 +145,19 @@ func (b *sessionBackend) refresh() ([]proctable.Entry, error) {
 		return nil, err
 	}
 	inside := b.sort(table)
-	var members []proctable.Entry
+	var members []member
 	var rest []*session
 	for _, s := range b.sessions {
 		living := slices.DeleteFunc(slices.Clone(inside[s]), func(e proctable.Entry) bool { return !e.Alive() })
 		if len(living) == 0 {
-			s.unguard()
+			s.free()
 			continue
 		}
 		s.confirm(inside[s])
 		b.guard(s, living)
-		members = append(members, living...)
+		for _, e := range living {
+			members = append(members, member{e, s})
+		}
 		rest = append(rest, s)
 	}
 	b.sessions = rest
@@ -99,6 +168,9 @@ func (b *sessionBackend) refresh() ([]proctable.Entry, error) {
 func (b *sessionBackend) table() ([]proctable.Entry, error) {
 	if s := b.sessions[0]; len(b.sessions) == 1 && time.Since(s.first) < youth {
 		if table, ok := proctable.Younger(s.number); ok {
+			if s.pin != nil && s.pin.exited() {
+				return table, nil // what is left of the leader says nothing
+			}
 			if leader, err := proctable.Lookup(s.number); err == nil {
 				table = append(table, leader)
 			}
@@ -129,9 +201,9 @@ func (b *sessionBackend) sort(table []proctable.Entry) map[*session][]proctable.
 			continue
 		}
 		inside[s] = byNumber[s.number]
-		for _, member := range inside[s] {
-			for _, child := range byParent[member.PID] {
-				if !ours[child.Session] && isChild(child, member) {
+		for _, parent := range inside[s] {
+			for _, child := range byParent[parent.PID] {
+				if !ours[child.Session] && isChild(child, parent) {
 					ours[child.Session] = true
 					b.sessions = append(b.sessions, &session{
 						number: child.Session, first: s.first, seen: time.Now(),
@@ -172,12 +244,17 @@ func (b *sessionBackend) guard(s *session, living []proctable.Entry) {
 		break
 	}
 	// They come and go too fast, or there is no descriptor to be had.
-	timer := time.AfterFunc(watchRetry, func() { b.lookAgain(s, false) })
+	b.guardIn(s, watchRetry)
+}
+
+// guardIn has the session looked at, and guarded, after a while.
+func (b *sessionBackend) guardIn(s *session, delay time.Duration) {
+	timer := time.AfterFunc(delay, func() { b.lookAgain(s, false) })
 	s.unwatch = func() { timer.Stop() }
 }
 
 // lookAgain looks who is left in a session. If one who was in it has ended just now,
-// the number was the session's until just now.
+// that is a sure sign of it.
 func (b *sessionBackend) lookAgain(s *session, justNow bool) {
 	b.mu.Lock()
 	s.unguard()

@@ -116,18 +116,20 @@ func (g *Group) Close() error {
 		return nil
 	}
 	g.shut()
-	if err := g.clear(); err != nil {
-		return fail("close", nil, err)
+	err := g.backend.close()
+	if errors.Is(err, errOccupied) {
+		if err = g.clear(); err == nil {
+			err = g.backend.close()
+		}
 	}
-	if err := g.backend.close(); err != nil {
+	if err != nil {
 		return fail("close", nil, err)
 	}
 	g.free()
 	return nil
 }
 
-// shut closes the group for every operation that begins from now on, and ends a
-// Pause that is at work.
+// shut closes the group for every operation that begins from now on.
 func (g *Group) shut() {
 	g.mu.Lock()
 	g.closed = true
@@ -136,14 +138,6 @@ func (g *Group) shut() {
 
 // clear kills what is left and waits until it is gone, starts under way included.
 func (g *Group) clear() error {
-	g.mu.Lock()
-	idle := g.starting == 0 && g.pausing == nil && !g.paused
-	g.mu.Unlock()
-	if idle {
-		if empty, err := g.backend.empty(); err == nil && empty {
-			return nil
-		}
-	}
 	err := errors.Join(
 		g.backend.kill(),
 		g.unpause(context.Background()),
@@ -191,6 +185,9 @@ func (g *Group) free() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.freed = true
+	if g.adopted != nil {
+		_ = g.adopted.Release()
+	}
 	g.endWatch()
 	if g.done == nil {
 		g.done = make(chan struct{})

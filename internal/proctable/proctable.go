@@ -43,6 +43,12 @@ type Entry struct {
 // Alive reports whether the process is more than its exit status.
 func (e Entry) Alive() bool { return e.State != Zombie }
 
+// atRest reports whether it cannot run: a Blocked one stops before it runs again, if it was
+// told to.
+func (e Entry) atRest() bool {
+	return e.State == Stopped || e.State == Blocked || e.State == Zombie
+}
+
 // Details is what the table tells about one process. A negative figure is one that
 // the system does not tell.
 type Details struct {
@@ -84,6 +90,11 @@ func Inspect(id ID) (Details, error) { return inspect(id) }
 // Measure returns what a process uses. The error for one that is gone wraps
 // os.ErrProcessDone.
 func Measure(id ID) (Usage, error) { return measure(id) }
+
+// Resting reports whether nothing of the process can run: all its threads are stopped, or
+// blocked in the kernel, or dead. The state in an Entry is that of one thread, where the
+// system tells the others'.
+func Resting(id ID) bool { return resting(id) }
 
 // Signal sends sig to the process. The error for one that is gone wraps
 // os.ErrProcessDone: whoever has its number now gets nothing.

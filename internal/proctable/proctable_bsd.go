@@ -77,3 +77,16 @@ func signal(id ID, sig syscall.Signal) error {
 	}
 	return os.NewSyscallError("kill", err)
 }
+
+// younger is not to be had: numbers are given out at random (OpenBSD), or the last one
+// is not told.
+func younger(int) ([]Entry, bool) { return nil, false }
+
+// resting goes by the state of the process, which the kernel sets when all threads stop.
+func resting(id ID) bool {
+	e, err := lookup(id.PID)
+	if err != nil || e.ID != id {
+		return errors.Is(err, os.ErrProcessDone) || err == nil
+	}
+	return e.atRest()
+}

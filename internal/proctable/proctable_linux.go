@@ -331,6 +331,35 @@ func parseField(data []byte, name string) int64 {
 	return -1
 }
 
+func resting(id ID) bool {
+	p, _, err := openID(id)
+	if err != nil {
+		return errors.Is(err, os.ErrProcessDone)
+	}
+	defer p.close()
+	fd, err := unix.Openat(p.fd, "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return errors.Is(orGone(id.PID, err), os.ErrProcessDone)
+	}
+	tasks := os.NewFile(uintptr(fd), "task")
+	defer tasks.Close()
+	names, err := tasks.Readdirnames(-1)
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		line, err := p.read("task/" + name + "/stat")
+		if errors.Is(err, os.ErrProcessDone) {
+			continue
+		}
+		st, parseErr := parseStat(line)
+		if err != nil || parseErr != nil || !st.atRest() {
+			return false
+		}
+	}
+	return true
+}
+
 func signal(id ID, sig syscall.Signal) error {
 	p, _, err := openID(id)
 	if err != nil {
@@ -368,13 +397,13 @@ func younger(pid int) ([]Entry, bool) {
 			return entries, true
 		}
 		for n := first; n <= last; n++ {
-			// Most of the numbers are of threads, or of processes that are gone; this
-			// tells for a tenth of the cost of a look into proc.
-			if _, err := unix.Getsid(n); err != nil {
+			// Most of the numbers are of threads, which have files in proc too, or of
+			// processes that are gone. This sorts them out, and sends nothing: thread n
+			// is in thread group n only if it is what we call a process (tgkill(2)).
+			if errors.Is(unix.Tgkill(n, n, 0), unix.ESRCH) {
 				continue
 			}
-			entry, err := lookup(n)
-			if err == nil && entry.PID == n {
+			if entry, err := lookup(n); err == nil {
 				entries = append(entries, entry)
 			}
 		}

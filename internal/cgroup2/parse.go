@@ -1,45 +1,98 @@
-//go:build linux
-
+// Package cgroup2 works with control groups, version 2 (cgroups(7) and the kernel's
+// Documentation/admin-guide/cgroup-v2.rst): it finds the one that this process is
+// in, and makes, reads, freezes, kills and removes others below it.
+//
+// What reads the kernel's texts compiles on every system, the rest on Linux.
 package cgroup2
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
-// Own returns the cgroup that this process is in. It needs a cgroup2 file system
-// that is mounted where this process sees it, alone (unified) or beside those of
-// version 1 (hybrid). The error says in words what is missing.
-func Own() (Dir, error) {
-	mounts, err := os.Open("/proc/self/mountinfo")
+// Dir is a cgroup.
+type Dir struct {
+	Path string // its directory
+	Name string // what /proc/PID/cgroup calls it
+}
+
+// Events is the content of cgroup.events. Both speak for the whole subtree.
+type Events struct {
+	Populated bool // it holds a process that is not a zombie
+	Frozen    bool // no process in it runs
+}
+
+// ParseEvents reads the text of cgroup.events.
+func ParseEvents(data []byte) (Events, error) {
+	counts, err := parseCounts(data)
 	if err != nil {
-		return Dir{}, err
+		return Events{}, err
 	}
-	defer mounts.Close()
-	membership, err := os.Open("/proc/self/cgroup")
-	if err != nil {
-		return Dir{}, err
+	populated, ok := counts["populated"]
+	if !ok {
+		return Events{}, fmt.Errorf("cgroup.events without populated: %.80q", data)
 	}
-	defer membership.Close()
-	candidates, err := locate(mounts, membership)
-	if err != nil {
-		return Dir{}, err
+	return Events{Populated: populated != 0, Frozen: counts["frozen"] != 0}, nil
+}
+
+// parseCounts reads a file of lines with a name and a number each.
+func parseCounts(data []byte) (map[string]uint64, error) {
+	counts := make(map[string]uint64)
+	for line := range bytes.Lines(data) {
+		name, value, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
+		n, err := strconv.ParseUint(value, 10, 64)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("cgroup counter %.80q is not a name and a number", line)
+		}
+		counts[name] = n
 	}
-	// Something else may be mounted over a mount point.
-	for _, d := range candidates {
-		var st unix.Statfs_t
-		if unix.Statfs(d.Path, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-			return d, nil
+	return counts, nil
+}
+
+// ParsePIDs reads the text of cgroup.procs. A process outside of the reader's PID
+// namespace stands there as 0; it is left out.
+func ParsePIDs(data []byte) ([]int, error) {
+	pids := make([]int, 0, bytes.Count(data, []byte("\n")))
+	for line := range bytes.Lines(data) {
+		pid, err := strconv.Atoi(strings.TrimSuffix(string(line), "\n"))
+		if err != nil || pid < 0 {
+			return nil, fmt.Errorf("cgroup.procs has %.40q for a process", line)
+		}
+		if pid > 0 {
+			pids = append(pids, pid)
 		}
 	}
-	return Dir{}, fmt.Errorf("the directory of this process's cgroup %s is not there", candidates[0].Name)
+	return pids, nil
+}
+
+// ParseIO sums the bytes of all devices in the text of io.stat. Both sums are -1 if
+// the text is not understood.
+func ParseIO(data []byte) (read, written int64) {
+	for line := range bytes.Lines(data) {
+		fields := bytes.Fields(line)
+		for _, field := range fields[min(1, len(fields)):] {
+			name, value, _ := strings.Cut(string(field), "=")
+			if name != "rbytes" && name != "wbytes" {
+				continue
+			}
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil || n < 0 {
+				return -1, -1
+			}
+			if name == "rbytes" {
+				read += n
+			} else {
+				written += n
+			}
+		}
+	}
+	return read, written
 }
 
 // locate returns the directories at which the cgroup of a process may be found,

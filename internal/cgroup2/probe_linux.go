@@ -1,5 +1,3 @@
-//go:build linux
-
 package cgroup2
 
 import (

@@ -1,8 +1,3 @@
-//go:build linux
-
-// Package cgroup2 works with control groups, version 2 (cgroups(7) and the kernel's
-// Documentation/admin-guide/cgroup-v2.rst): it finds the one that this process is
-// in, and makes, reads, freezes, kills and removes others below it.
 package cgroup2
 
 import (
@@ -19,12 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// Dir is a cgroup.
-type Dir struct {
-	Path string // its directory
-	Name string // what /proc/PID/cgroup calls it
-}
 
 // Make makes a cgroup below d.
 func (d Dir) Make(name string) (Dir, error) {
@@ -67,12 +56,6 @@ func (d Dir) Has(file string) bool {
 	return unix.Access(filepath.Join(d.Path, file), unix.F_OK) == nil
 }
 
-// Events is the content of cgroup.events. Both speak for the whole subtree.
-type Events struct {
-	Populated bool // it holds a process that is not a zombie
-	Frozen    bool // no process in it runs
-}
-
 // Events reads cgroup.events.
 func (d Dir) Events() (Events, error) {
 	data, err := d.Read("cgroup.events")
@@ -80,33 +63,6 @@ func (d Dir) Events() (Events, error) {
 		return Events{}, err
 	}
 	return ParseEvents(data)
-}
-
-// ParseEvents reads the text of cgroup.events.
-func ParseEvents(data []byte) (Events, error) {
-	counts, err := parseCounts(data)
-	if err != nil {
-		return Events{}, err
-	}
-	populated, ok := counts["populated"]
-	if !ok {
-		return Events{}, fmt.Errorf("cgroup.events without populated: %.80q", data)
-	}
-	return Events{Populated: populated != 0, Frozen: counts["frozen"] != 0}, nil
-}
-
-// parseCounts reads a file of lines with a name and a number each.
-func parseCounts(data []byte) (map[string]uint64, error) {
-	counts := make(map[string]uint64)
-	for line := range bytes.Lines(data) {
-		name, value, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
-		n, err := strconv.ParseUint(value, 10, 64)
-		if !ok || err != nil {
-			return nil, fmt.Errorf("cgroup counter %.80q is not a name and a number", line)
-		}
-		counts[name] = n
-	}
-	return counts, nil
 }
 
 // Processes lists the processes in the cgroup and below it, zombies apart. nested
@@ -143,22 +99,6 @@ func (d Dir) own() ([]int, error) {
 		return nil, err
 	}
 	return ParsePIDs(data)
-}
-
-// ParsePIDs reads the text of cgroup.procs. A process outside of the reader's PID
-// namespace stands there as 0; it is left out.
-func ParsePIDs(data []byte) ([]int, error) {
-	pids := make([]int, 0, bytes.Count(data, []byte("\n")))
-	for line := range bytes.Lines(data) {
-		pid, err := strconv.Atoi(strings.TrimSuffix(string(line), "\n"))
-		if err != nil || pid < 0 {
-			return nil, fmt.Errorf("cgroup.procs has %.40q for a process", line)
-		}
-		if pid > 0 {
-			pids = append(pids, pid)
-		}
-	}
-	return pids, nil
 }
 
 // Sample returns the number of one process in the cgroup itself, 0 if there is none
@@ -233,30 +173,6 @@ func (d Dir) figure(file string) int64 {
 		return -1
 	}
 	return n
-}
-
-// ParseIO sums the bytes of all devices in the text of io.stat. Both sums are -1 if
-// the text is not understood.
-func ParseIO(data []byte) (read, written int64) {
-	for line := range bytes.Lines(data) {
-		fields := bytes.Fields(line)
-		for _, field := range fields[min(1, len(fields)):] {
-			name, value, _ := strings.Cut(string(field), "=")
-			if name != "rbytes" && name != "wbytes" {
-				continue
-			}
-			n, err := strconv.ParseInt(value, 10, 64)
-			if err != nil || n < 0 {
-				return -1, -1
-			}
-			if name == "rbytes" {
-				read += n
-			} else {
-				written += n
-			}
-		}
-	}
-	return read, written
 }
 
 // Remove removes the cgroup and all below it. They must be empty; one whose last

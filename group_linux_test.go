@@ -1,0 +1,114 @@
+package procgroup_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/procgroup/procgroup"
+)
+
+func TestThousandMembers(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		n, arg := 1000, "1000"
+		if testing.Short() {
+			n, arg = 50, "50"
+		}
+		for _, e := range ends {
+			t.Run(e.name, func(t *testing.T) {
+				f := newFixture(t)
+				g := newGroup(t, procgroup.Options{Containment: c, Grace: patience})
+				start(t, g, f.payload("many", arg))
+				f.awaitReady(1)
+				list, err := g.Processes()
+				must(t, err)
+				if len(list) != n+1 {
+					t.Errorf("%d processes, want %d", len(list), n+1)
+				}
+				e.end(t, g)
+				f.wantNobody()
+			})
+		}
+	})
+}
+
+// A signal that ends a process by default ends a storm: who was not reached forks on.
+func TestSignalInForkStorm(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		f.bystander()
+		g := newGroup(t, procgroup.Options{Containment: c})
+		start(t, g, f.payload("storm", "50"))
+		f.awaitReady(1)
+		must(t, g.Signal(syscall.SIGTERM))
+		must(t, g.Wait(patient(t)))
+		f.wantNobody()
+	})
+}
+
+func TestPauseInForkStorm(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		g := newGroup(t, procgroup.Options{Containment: c})
+		start(t, g, f.payload("storm", "50"))
+		f.awaitReady(1)
+		for range 5 {
+			must(t, g.Pause(patient(t)))
+			wantSame(t, f.alive(), f.alive())
+			must(t, g.Resume(patient(t)))
+		}
+	})
+}
+
+func TestConflicts(t *testing.T) {
+	f := newFixture(t)
+	for c, attrs := range map[procgroup.Containment][]syscall.SysProcAttr{
+		procgroup.Cgroup:  {{UseCgroupFD: true, CgroupFD: 0}},
+		procgroup.Session: {{Setpgid: true}, {Foreground: true}},
+	} {
+		g, err := procgroup.New(procgroup.Options{Containment: c})
+		if err != nil {
+			t.Logf("%s does not work here: %v", c, err)
+			continue
+		}
+		for _, attr := range attrs {
+			for name, try := range map[string]func(*exec.Cmd) error{"Start": g.Start, "Prepare": g.Prepare} {
+				cmd := f.payload("sleep")
+				cmd.SysProcAttr = &attr
+				if err := try(cmd); !errors.Is(err, procgroup.ErrConflict) {
+					t.Errorf("%s with %s and %+v: %v, want ErrConflict", name, c, attr, err)
+				}
+				if cmd.Process != nil || cmd.SysProcAttr != &attr {
+					t.Error("the command was started or changed all the same")
+				}
+			}
+		}
+		must(t, g.Close())
+	}
+	f.wantNobody()
+}
+
+func TestCredentialIsKept(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can start a command as another user")
+	}
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		g := newGroup(t, procgroup.Options{Containment: c})
+		cmd := exec.Command("sleep", "1000")
+		cmd.Env = append(os.Environ(), payloadEnv+"="+f.mark)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		start(t, g, cmd)
+		status, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/status")
+		must(t, err)
+		if !strings.Contains(string(status), "Uid:\t65534\t") {
+			t.Errorf("the command does not run as another user:\n%s", status)
+		}
+		must(t, g.Stop(patient(t)))
+		f.wantNobody()
+	})
+}
