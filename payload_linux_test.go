@@ -134,23 +134,23 @@ func payloadChain(args []string) {
 	links := number(args)
 	var action [4]uint64
 	line := []byte("ready 0\n")
-	end := []byte("end 0\n")
+	short := syscall.Timespec{Nsec: int64(time.Millisecond)}
 	if pid := fork(); pid == 0 {
 		setAction(uintptr(unix.SIGTERM), &action)
-		chain(links, &line[0], len(line), &end[0], len(end))
+		chain(links, &line[0], len(line), &short)
 	}
 }
 
 //go:norace
 //go:nosplit
-func chain(links int, line *byte, n int, end *byte, m int) {
+func chain(links int, line *byte, n int, short *syscall.Timespec) {
 	syscall.RawSyscall(syscall.SYS_WRITE, 3, uintptr(unsafe.Pointer(line)), uintptr(n))
 	for ; links > 0; links-- {
+		syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(short)), 0, 0)
 		if pid := fork(); pid != 0 {
-			syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+			break
 		}
 	}
-	syscall.RawSyscall(syscall.SYS_WRITE, 3, uintptr(unsafe.Pointer(end)), uintptr(m))
 	syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
 }
 
