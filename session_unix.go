@@ -161,6 +161,9 @@ func (b *sessionBackend) refresh() ([]member, error) {
 		rest = append(rest, s)
 	}
 	b.sessions = rest
+	if len(rest) == 0 && b.notify != nil {
+		go b.notify() // it wants locks that the caller may hold
+	}
 	return members, nil
 }
 
@@ -232,7 +235,7 @@ func (b *sessionBackend) guard(s *session, living []proctable.Entry) {
 	if s.unwatch != nil || b.closed {
 		return
 	}
-	for _, e := range living {
+	for _, e := range slices.Backward(living) { // the youngest is not often the first to end
 		stop, err := watch.Exit(e.PID, func() { go b.lookAgain(s, true) })
 		if errors.Is(err, os.ErrProcessDone) {
 			continue
@@ -253,20 +256,30 @@ func (b *sessionBackend) guardIn(s *session, delay time.Duration) {
 	s.unwatch = func() { timer.Stop() }
 }
 
-// lookAgain looks who is left in a session. If one who was in it has ended just now,
-// that is a sure sign of it.
+// guardAnchor guards the session by one whom we know, if one of them lives, and so is in
+// it still. To know that, the table need not be read. The caller holds mu.
+func (b *sessionBackend) guardAnchor(s *session) bool {
+	for _, id := range slices.Backward(s.anchors) {
+		e, err := proctable.Lookup(id.PID)
+		if err == nil && e.ID == id && e.Alive() && e.Session == s.number {
+			b.guard(s, []proctable.Entry{e})
+			return true
+		}
+	}
+	return false
+}
+
+// lookAgain finds out whether one who is known lives in a session, and if not, who does.
+// If one who was in it has ended just now, that is a sure sign of it.
 func (b *sessionBackend) lookAgain(s *session, justNow bool) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	s.unguard()
-	if slices.Contains(b.sessions, s) {
-		if justNow {
-			s.seen = time.Now()
-		}
-		_, _ = b.refresh() // whoever needs the answer asks again, and gets the error
+	if !slices.Contains(b.sessions, s) || b.guardAnchor(s) {
+		return
 	}
-	notify := b.notify
-	b.mu.Unlock()
-	if notify != nil {
-		notify()
+	if justNow {
+		s.seen = time.Now()
 	}
+	_, _ = b.refresh() // whoever needs the answer asks again, and gets the error
 }
