@@ -14,9 +14,14 @@ import (
 type Leftovers int
 
 const (
-	KillLeftovers  Leftovers = iota // they are killed; the default
-	WaitLeftovers                   // they are waited for
-	LeaveLeftovers                  // they live on, uncontained: see [Group.Release]
+	// KillLeftovers kills them. It is the default.
+	KillLeftovers Leftovers = iota
+
+	// WaitLeftovers waits for them.
+	WaitLeftovers
+
+	// LeaveLeftovers lets them live on, uncontained: see [Group.Release].
+	LeaveLeftovers
 )
 
 var leftoversNames = [...]string{"kill", "wait", "leave"}
@@ -196,7 +201,7 @@ func (c *Cmd) Run() error {
 // command writes there is put into the Stderr field of an [*exec.ExitError].
 func (c *Cmd) Output() ([]byte, error) {
 	if c.Stdout != nil {
-		return nil, fail("output", nil, fmt.Errorf("Stdout is set: %w", os.ErrInvalid))
+		return nil, fail("output", nil, fmt.Errorf("field Stdout is set: %w", os.ErrInvalid))
 	}
 	var stdout bytes.Buffer
 	c.Stdout = &stdout
@@ -217,7 +222,7 @@ func (c *Cmd) Output() ([]byte, error) {
 // as they came.
 func (c *Cmd) CombinedOutput() ([]byte, error) {
 	if c.Stdout != nil || c.Stderr != nil {
-		return nil, fail("output", nil, fmt.Errorf("Stdout or Stderr is set: %w", os.ErrInvalid))
+		return nil, fail("output", nil, fmt.Errorf("field Stdout or Stderr is set: %w", os.ErrInvalid))
 	}
 	var both bytes.Buffer
 	c.Stdout, c.Stderr = &both, &both

@@ -52,7 +52,7 @@ func TestCmdExitError(t *testing.T) {
 		if !errors.As(err, &exit) || exit.ExitCode() != 98 || string(exit.Stderr) != "no payload \"no-such-payload\"\n" {
 			t.Errorf("Output: %v, want exit status 98 and its standard error: %q", err, exit.Stderr)
 		}
-		if _, same := err.(*exec.ExitError); !same {
+		if _, same := err.(*exec.ExitError); !same { //nolint:errorlint // that it is not wrapped is the point
 			t.Errorf("the error is a %T, os/exec returns the ExitError itself", err)
 		}
 	})

@@ -87,8 +87,7 @@ func TestPauseStopsEveryTree(t *testing.T) {
 				f := newFixture(t)
 				f.bystander()
 				g := newGroup(t, procgroup.Options{Containment: c})
-				start(t, g, f.payload(s.payload...))
-				f.awaitReady(s.ready)
+				f.begin(g, s)
 				must(t, g.Pause(patient(t)))
 				before := f.alive()
 				if len(before) == 0 {

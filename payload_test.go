@@ -222,6 +222,14 @@ func init() {
 	}
 }
 
+func init() {
+	// await does what the rest says when the test lets it go on.
+	payloads["await"] = func(args []string) {
+		payloadRelease(nil)
+		payloads[args[0]](args[1:])
+	}
+}
+
 // payloadBurn has a child use the CPU for some milliseconds, and is ready when it is gone.
 func payloadBurn(args []string) {
 	cmd := spawn(nil, []string{"burning", args[0]})

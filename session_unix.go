@@ -28,7 +28,8 @@ type session struct {
 	pin     *pin           // on the leader's process group; nil if there is none
 	anchors []proctable.ID // who was in it when it was last looked at
 	seen    time.Time      // when there was last a sure sign of it
-	unwatch func()         // ends the watch of an anchor's exit; nil if none is watched
+	unwatch func()         // ends the guard, or the wait for one; nil if there is neither
+	guarded bool           // the exit of one who was in it will be told, and was not yet
 }
 
 const (
@@ -66,7 +67,8 @@ func (s *session) isOurs(table []proctable.Entry) bool {
 	if taken && len(s.anchors) > 0 {
 		return false // by a process that was not in it: the number has been given out again
 	}
-	return time.Since(s.seen) < freshness
+	// If the exit of whom we watch is still to be told, then it was just now.
+	return s.guarded || time.Since(s.seen) < freshness
 }
 
 // leaderLives reports whether the leader is known to be alive, for little.
@@ -100,6 +102,7 @@ func (s *session) unguard() {
 	if s.unwatch != nil {
 		s.unwatch()
 		s.unwatch = nil
+		s.guarded = false
 	}
 }
 
@@ -183,9 +186,10 @@ func (b *sessionBackend) table() ([]proctable.Entry, error) {
 	return proctable.All()
 }
 
-// sort finds the members in a table, by session, zombies included. A child of a member
-// that is in a session of its own, or of another member's making, adds that session to
-// the group: nobody can be in it who is not a descendant of who made it.
+// sort finds the members in a table, by session, zombies included. It adds to the group
+// the sessions that members have begun: those in which a known member is now, and those
+// in which a member's child is. Nobody can be in them who is not a descendant of who began
+// them (setsid(2)).
 func (b *sessionBackend) sort(table []proctable.Entry) map[*session][]proctable.Entry {
 	byNumber := make(map[int][]proctable.Entry)
 	byParent := make(map[int][]proctable.Entry)
@@ -193,10 +197,7 @@ func (b *sessionBackend) sort(table []proctable.Entry) map[*session][]proctable.
 		byNumber[e.Session] = append(byNumber[e.Session], e)
 		byParent[e.Parent] = append(byParent[e.Parent], e)
 	}
-	ours := make(map[int]bool)
-	for _, s := range b.sessions {
-		ours[s.number] = true
-	}
+	b.followLeavers(table)
 	inside := make(map[*session][]proctable.Entry)
 	for i := 0; i < len(b.sessions); i++ { // it grows
 		s := b.sessions[i]
@@ -206,16 +207,46 @@ func (b *sessionBackend) sort(table []proctable.Entry) map[*session][]proctable.
 		inside[s] = byNumber[s.number]
 		for _, parent := range inside[s] {
 			for _, child := range byParent[parent.PID] {
-				if !ours[child.Session] && isChild(child, parent) {
-					ours[child.Session] = true
-					b.sessions = append(b.sessions, &session{
-						number: child.Session, first: s.first, seen: time.Now(),
-					})
+				if !b.has(child.Session) && isChild(child, parent) {
+					b.follow(child, s)
 				}
 			}
 		}
 	}
 	return inside
+}
+
+// followLeavers adds the sessions in which those are whom we knew in one of ours.
+func (b *sessionBackend) followLeavers(table []proctable.Entry) {
+	known := make(map[proctable.ID]*session)
+	for _, s := range b.sessions {
+		for _, id := range s.anchors {
+			known[id] = s
+		}
+	}
+	for _, e := range table {
+		if s := known[e.ID]; s != nil && e.Alive() && !b.has(e.Session) {
+			b.follow(e, s)
+		}
+	}
+}
+
+func (b *sessionBackend) has(number int) bool {
+	return slices.ContainsFunc(b.sessions, func(s *session) bool { return s.number == number })
+}
+
+// follow adds the session of a member who has come from another one.
+func (b *sessionBackend) follow(e proctable.Entry, from *session) {
+	if isNew(e.Session) {
+		b.sessions = append(b.sessions, &session{number: e.Session, first: from.first, seen: time.Now()})
+	}
+}
+
+// isNew reports whether a session can be one that a member has made. Some systems tell 0
+// where they cannot tell, and to kill(2) 0 and 1 mean others.
+func isNew(number int) bool {
+	own, err := unix.Getsid(0)
+	return number > 1 && err == nil && number != own
 }
 
 // isChild makes sure that the two are what they were in a table that took its time to
@@ -241,7 +272,7 @@ func (b *sessionBackend) guard(s *session, living []proctable.Entry) {
 			continue
 		}
 		if err == nil {
-			s.unwatch = stop
+			s.unwatch, s.guarded = stop, true
 			return
 		}
 		break

@@ -122,11 +122,6 @@ func (d Dir) Sample() int {
 	return pid
 }
 
-// Contains reports whether the cgroup that /proc/PID/cgroup names is d or below it.
-func (d Dir) Contains(name string) bool {
-	return name == d.Name || strings.HasPrefix(name, strings.TrimSuffix(d.Name, "/")+"/")
-}
-
 // Usage is what the processes of a cgroup have used and use, those that have exited
 // included. A negative figure is one for which no controller is enabled.
 type Usage struct {

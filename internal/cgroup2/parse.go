@@ -22,6 +22,11 @@ type Dir struct {
 	Name string // what /proc/PID/cgroup calls it
 }
 
+// Contains reports whether the cgroup that /proc/PID/cgroup names is d or below it.
+func (d Dir) Contains(name string) bool {
+	return name == d.Name || strings.HasPrefix(name, strings.TrimSuffix(d.Name, "/")+"/")
+}
+
 // Events is the content of cgroup.events. Both speak for the whole subtree.
 type Events struct {
 	Populated bool // it holds a process that is not a zombie

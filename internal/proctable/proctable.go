@@ -1,8 +1,5 @@
-// Package proctable reads the system's process table and signals processes by
-// identity: by number and start time, of which the number alone may be given to
-// another process when the first is gone.
-//
-// Each system has its own file with all, lookup, inspect, usage and signal.
+//go:build linux || darwin || freebsd || netbsd || openbsd
+
 package proctable
 
 import (
@@ -22,12 +19,12 @@ type ID struct {
 type State byte
 
 const (
-	Unknown  State = iota
-	Running        // running, or ready to
-	Sleeping       // signals wake it
-	Blocked        // in the kernel, signals do not wake it
-	Stopped        // by a signal or a debugger
-	Zombie         // dead, not yet reaped
+	Unknown  State = iota // something else
+	Running               // running, or ready to
+	Sleeping              // signals wake it
+	Blocked               // in the kernel, signals do not wake it
+	Stopped               // by a signal or a debugger
+	Zombie                // dead, not yet reaped
 )
 
 // Entry is a line of the process table.
