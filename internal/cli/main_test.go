@@ -1,0 +1,19 @@
+package cli
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary, run again, the program and its payloads.
+func TestMain(m *testing.M) {
+	commands := map[string]func(){
+		"procgroup": func() { os.Exit(Main()) },
+	}
+	for name, payload := range payloads {
+		commands[name] = payload
+	}
+	testscript.Main(m, commands)
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package cli
+
+var payloads map[string]func()

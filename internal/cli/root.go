@@ -1,0 +1,35 @@
+// Package cli is the procgroup program: one file for each verb.
+package cli
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the program with the arguments of this process, and returns its exit status.
+func Main() int {
+	root := newRoot()
+	root.SetArgs(os.Args[1:])
+	verb, err := root.ExecuteC()
+	return report(os.Stderr, verb, err)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "procgroup",
+		Short: "Run a command and everything that it starts as one group",
+		Long: `Procgroup runs a command, and everything that it ever starts, as a group, and
+leaves nothing behind when the command has ended.
+
+  procgroup run make -j8        runs make; what it leaves behind is killed
+  procgroup doctor              tells what can hold a group on this machine
+
+Exit status of the program itself: 125 when procgroup failed, 126 when a command
+was found but cannot be run, 127 when it was not found.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(newRun(), newDoctor(), newVersion())
+	return root
+}

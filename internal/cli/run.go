@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/procgroup/procgroup"
+)
+
+// runOptions are the flags of the verb run.
+type runOptions struct {
+	timeout     time.Duration // 0: no limit
+	grace       time.Duration
+	signal      syscall.Signal
+	containment procgroup.Containment
+	require     procgroup.Guarantees
+	cwd         string
+	env         []string
+	envFiles    []string
+	leftovers   procgroup.Leftovers
+	verbose     bool
+}
+
+func newRun() *cobra.Command {
+	o := runOptions{grace: procgroup.DefaultGrace, signal: syscall.SIGTERM}
+	verb := &cobra.Command{
+		Use:   "run [flags] [--] COMMAND [ARG...]",
+		Short: "Run a command in the foreground and leave nothing behind",
+		Long: `Run runs COMMAND in a group of its own, in the foreground: standard input, output
+and error, signals and the terminal are the command's, as if procgroup were not there.
+When the command has ended, what it has left behind is killed (see --leftovers).
+
+Flags end at the first argument that is not one.
+
+INT, TERM, HUP, QUIT, USR1, USR2 and WINCH go to the whole group; a second INT or
+TERM kills it. What procgroup was started to ignore, as with nohup, it ignores.
+
+The time limit holds for the whole run. When it is over, the group is asked to end
+(--signal), and what is left after --grace is killed. It stands still while Ctrl-Z
+has stopped the command.
+
+An environment file has lines NAME=VALUE, with "export " in front or not; blank lines
+and comments (#) mean nothing. A value may stand in single quotes, in which nothing is
+special, or in double quotes, in which \n, \r, \t, \", \\, \$ and \` + "`" + ` are
+characters. Files are read in the order given; --env comes after them.
+
+Exit status: the command's own; 128+N when signal N ended it; 124 when --timeout did;
+125 when procgroup itself failed; 126 when COMMAND was found but cannot be run; 127
+when it was not found.`,
+		Example: `  procgroup run make -j8
+  procgroup run --timeout 10m --grace 30s -- npm test
+  procgroup run --require no-escape --verbose ./start-daemons`,
+		DisableFlagsInUseLine: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("no command given")
+			}
+			return nil
+		},
+		RunE: func(verb *cobra.Command, args []string) error {
+			cmd, err := o.command(args)
+			if err != nil {
+				return err
+			}
+			r := &runner{runOptions: o, cmd: cmd, stderr: verb.ErrOrStderr()}
+			return r.run()
+		},
+	}
+	o.addFlags(verb)
+	return verb
+}
+
+func (o *runOptions) addFlags(verb *cobra.Command) {
+	f := verb.Flags()
+	f.SetInterspersed(false)
+	f.SortFlags = false
+	f.Var(durationValue(&o.timeout), "timeout", "end the group after `D`, such as 90s or 1h30m; 0 is no limit")
+	f.Var(durationValue(&o.grace), "grace", "wait `D` between asking and killing; 0 kills at once")
+	f.Var(signalValue(&o.signal), "signal", "the signal `S` that asks, a name or a number")
+	f.Var(textValue("string", o.containment.String(), &o.containment), "containment",
+		"what holds the group, `C`: auto, or one of those that doctor lists")
+	f.Var(guaranteesValue(&o.require), "require", "fail without the guarantees `G,...`: "+guaranteeNames())
+	f.StringVar(&o.cwd, "cwd", "", "run in the directory `D`")
+	f.StringArrayVar(&o.env, "env", nil, "set a variable, `K=V`; repeatable")
+	f.StringArrayVar(&o.envFiles, "env-file", nil, "set the variables in the file `F`; repeatable")
+	f.Var(textValue("string", o.leftovers.String(), &o.leftovers), "leftovers",
+		"what happens to those who outlive the command, `L`: kill, wait, leave")
+	f.BoolVar(&o.verbose, "verbose", false, "tell on standard error what holds the group and who was killed")
+
+	complete := func(flag string, f cobra.CompletionFunc) {
+		if err := verb.RegisterFlagCompletionFunc(flag, f); err != nil {
+			panic(err) // there is no such flag
+		}
+	}
+	choices := func(names ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)
+	}
+	complete("containment", completeContainment)
+	complete("leftovers", choices("kill", "wait", "leave"))
+	complete("signal", choices("TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2"))
+	complete("require", choices(strings.Split(guaranteeNames(), ", ")...))
+}
+
+// completeContainment returns the containments that this system knows.
+func completeContainment(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	names := []cobra.Completion{procgroup.Auto.String()}
+	for _, s := range procgroup.Survey() {
+		names = append(names, s.Containment.String())
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// guaranteeNames returns the names of all guarantees there are.
+func guaranteeNames() string {
+	all := procgroup.NoEscape | procgroup.DiesWithOwner | procgroup.AtomicPause |
+		procgroup.Accounting | procgroup.ResourceLimits
+	return strings.ReplaceAll(all.String(), ",", ", ")
+}
+
+// command makes the command that the arguments and flags describe.
+func (o *runOptions) command(args []string) (*exec.Cmd, error) {
+	vars, err := o.variables()
+	if err != nil {
+		return nil, err
+	}
+	if o.cwd != "" {
+		if err := checkDir(o.cwd); err != nil {
+			return nil, failed(fmt.Errorf("--cwd: %w", err))
+		}
+	}
+	cmd := lookUp(args, vars)
+	cmd.Dir = o.cwd
+	cmd.Env = append(cmd.Environ(), vars...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd, nil
+}
+
+// variables returns what the files and then the flags set.
+func (o *runOptions) variables() ([]string, error) {
+	var vars []string
+	for _, name := range o.envFiles {
+		more, err := readEnvFile(name)
+		if err != nil {
+			return nil, failed(fmt.Errorf("--env-file: %w", err))
+		}
+		vars = append(vars, more...)
+	}
+	for _, variable := range o.env {
+		if err := checkEnv(variable); err != nil {
+			return nil, fmt.Errorf("invalid argument %q for \"--env\" flag: %w", variable, err)
+		}
+		vars = append(vars, variable)
+	}
+	return vars, nil
+}
+
+func checkDir(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s: %w", name, syscall.ENOTDIR)
+	}
+	return nil
+}
+
+// lookUp finds the command in the PATH that it will have itself, as env(1) does.
+func lookUp(args, vars []string) *exec.Cmd {
+	for _, variable := range vars {
+		if path, ok := strings.CutPrefix(variable, "PATH="); ok {
+			os.Setenv("PATH", path) //nolint:errcheck // checkEnv has seen that it can be set
+		}
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	if errors.Is(cmd.Err, exec.ErrDot) {
+		cmd.Err = nil // who has the current directory in PATH means it
+	}
+	return cmd
+}

@@ -1,0 +1,63 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// passedOn are the signals that go on to the group.
+var passedOn = []os.Signal{
+	unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH,
+}
+
+// jobSignals are those with which a terminal or a shell stops a job.
+var jobSignals = []os.Signal{unix.SIGTSTP}
+
+var brokenPipe = []os.Signal{unix.SIGPIPE}
+
+// wakeSignal lets a stopped process run, nil where there is no such signal.
+var wakeSignal os.Signal = unix.SIGCONT
+
+func isStop(sig os.Signal) bool { return sig == unix.SIGTSTP }
+
+// maxSignal is the highest number of a signal on these systems: Linux has 64.
+const maxSignal = 64
+
+// parseSignal reads the name of a signal, with or without SIG, or its number.
+func parseSignal(text string) (syscall.Signal, error) {
+	if number, err := strconv.Atoi(text); err == nil {
+		if number < 1 || number > maxSignal {
+			return 0, fmt.Errorf("signals have the numbers 1 to %d", maxSignal)
+		}
+		return syscall.Signal(number), nil
+	}
+	name := strings.ToUpper(text)
+	if sig := unix.SignalNum("SIG" + strings.TrimPrefix(name, "SIG")); sig != 0 {
+		return sig, nil
+	}
+	return 0, errors.New("no signal has this name")
+}
+
+// signalName returns a signal's name without SIG, or its number.
+func signalName(sig syscall.Signal) string {
+	if name := unix.SignalName(sig); name != "" {
+		return strings.TrimPrefix(name, "SIG")
+	}
+	return strconv.Itoa(int(sig))
+}
+
+// commandStatus returns the exit status of a command as a shell tells it.
+func commandStatus(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return statusSignalBase + int(status.Signal())
+	}
+	return state.ExitCode()
+}
