@@ -27,26 +27,19 @@ read -r _ <&3
 
 // lifeline is the pipe that all sleepers read. Nothing is ever written to it: when this
 // program ends, however it does, they come to its end and end too.
-var lifeline = sync.OnceValues(func() (*os.File, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	lifelineWriter = w
-	return r, nil
+var lifeline = sync.OnceValues(func() (ends [2]*os.File, err error) {
+	ends[0], ends[1], err = os.Pipe()
+	return ends, err
 })
-
-// lifelineWriter is kept from being closed as garbage.
-var lifelineWriter *os.File
 
 // shell returns a command that runs a shell script, with the lifeline as descriptor 3.
 func shell(script string, args ...string) (*exec.Cmd, error) {
-	life, err := lifeline()
+	ends, err := lifeline()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.Command("sh", append([]string{"-c", script, "sh"}, args...)...)
-	cmd.ExtraFiles = []*os.File{life}
+	cmd.ExtraFiles = ends[:1]
 	return cmd, nil
 }
 

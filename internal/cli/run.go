@@ -176,7 +176,7 @@ func checkDir(name string) error {
 func lookUp(args, vars []string) *exec.Cmd {
 	for _, variable := range vars {
 		if path, ok := strings.CutPrefix(variable, "PATH="); ok {
-			os.Setenv("PATH", path) //nolint:errcheck // checkEnv has seen that it can be set
+			os.Setenv("PATH", path) // checkEnv has seen that it can be set
 		}
 	}
 	cmd := exec.Command(args[0], args[1:]...)

@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits runs a program and wants an exit status: exits STATUS PROGRAM [ARG...]
+// exits runs a program and wants an exit status: exits STATUS PROGRAM [ARG...].
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)

@@ -249,7 +249,7 @@ func FuzzKinfo(f *testing.F) {
 				t.Errorf("%d processes in %d bytes", len(all), len(data))
 			}
 		}
-		parseTimeval(data)
+		_, _ = parseTimeval(data)
 		parseArguments(data)
 		parseArgv(data, uint64(boot))
 		parseProcargs2(data)

@@ -18,6 +18,7 @@ type ID struct {
 // State is what a process is doing.
 type State byte
 
+// The states of a process.
 const (
 	Unknown  State = iota // something else
 	Running               // running, or ready to
