@@ -14,13 +14,27 @@ const (
 )
 
 func table() ([]Details, error) {
-	return records(&openbsdLayout, 0,
+	all, err := records(&openbsdLayout, 0,
 		ctlKern, kernProc, kernProcAll, 0, int32(openbsdLayout.size), math.MaxInt32)
+	for i := range all {
+		guessSession(&all[i])
+	}
+	return all, err
 }
 
 func record(pid int) (Details, error) {
-	return one(&openbsdLayout, pid,
+	d, err := one(&openbsdLayout, pid,
 		ctlKern, kernProc, kernProcPID, int32(pid), int32(openbsdLayout.size), 1)
+	guessSession(&d)
+	return d, err
+}
+
+// guessSession fills in the session where the kernel tells 0: when its leader has exited.
+// The process group is the session's first one, unless the process has made another.
+func guessSession(d *Details) {
+	if d.Session == 0 {
+		d.Session = d.Group
+	}
 }
 
 func complete(d *Details) {
