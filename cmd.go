@@ -157,10 +157,7 @@ func (c *Cmd) Wait() error {
 		return c.Cmd.Wait() // says what is wrong
 	}
 	c.waited = true
-	err := awaitExit(c.Process)
-	// Before the command is reaped: until then its number is nobody else's.
-	err = errors.Join(err, c.settle())
-	waitErr := c.Cmd.Wait()
+	waitErr, err := c.waitAndSettle()
 	copyErr := c.output.finish(c.WaitDelay)
 	switch {
 	case waitErr != nil && err == nil:
@@ -169,6 +166,18 @@ func (c *Cmd) Wait() error {
 		return copyErr
 	}
 	return errors.Join(waitErr, err)
+}
+
+// waitAndSettle waits for the command and deals with its leftovers.
+func (c *Cmd) waitAndSettle() (waitErr, err error) {
+	if c.Leftovers == KillLeftovers && c.group.guarantees.Has(NoEscape) && isFile(c.Stdin) {
+		// The containment finds the leftovers without the command, and os/exec has
+		// nothing to wait for that they could hold up.
+		return c.Cmd.Wait(), c.settle()
+	}
+	// The command is reaped last: until then its number is nobody else's.
+	err = errors.Join(awaitExit(c.Process), c.settle())
+	return c.Cmd.Wait(), err
 }
 
 // settle deals with the leftovers, and ends the group.

@@ -45,7 +45,7 @@ func same(a, b io.Writer) bool {
 // pipe returns the end of a new pipe that the tree writes to, or w itself if it needs
 // no copying.
 func (o *output) pipe(w io.Writer) (io.Writer, error) {
-	if _, isFile := w.(*os.File); w == nil || isFile {
+	if isFile(w) {
 		return w, nil
 	}
 	r, pw, err := os.Pipe()
@@ -55,6 +55,12 @@ func (o *output) pipe(w io.Writer) (io.Writer, error) {
 	o.writers = append(o.writers, pw)
 	o.copies = append(o.copies, &pipeCopy{from: r, to: w, done: make(chan struct{})})
 	return pw, nil
+}
+
+// isFile reports whether a Reader or Writer is handed to the command itself, or is nil.
+func isFile(rw any) bool {
+	_, ok := rw.(*os.File)
+	return ok || rw == nil
 }
 
 // started gives cmd its Writers back, and lets the copying begin if it was started.

@@ -24,10 +24,14 @@ func newBare(c procgroup.Containment, n int) (b bare, end func() error, err erro
 	session := new(bareSession)
 	b = session
 	if c == procgroup.Cgroup {
-		b, err = newBareCgroup()
+		own, err := newBareCgroup()
 		if err != nil {
 			return nil, func() error { return nil }, err
 		}
+		if err := own.watchEvents(); err != nil {
+			return nil, own.close, err
+		}
+		b = own
 	}
 	leader, err := startSleepers(n, b.start)
 	if err == nil && c != procgroup.Cgroup {

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/procgroup/procgroup"
 )
@@ -16,7 +19,7 @@ var startBudgets = map[string]float64{"cgroup": 1.15, "session": 1.03, "reaper":
 // startBenches measure starting a program that ends at once, and waiting for it.
 func startBenches(opts procgroup.Options) []bench {
 	name := opts.Containment.String()
-	against := func(part string, withGroup func(program string) (trial, func() error, error)) bench {
+	against := func(part string, budget float64, withGroup func(program string) (trial, func() error, error)) bench {
 		return bench{name + "/start/" + part, func(ctx context.Context, rounds int) ([]result, error) {
 			program, err := exec.LookPath("true")
 			if err != nil {
@@ -31,24 +34,56 @@ func startBenches(opts procgroup.Options) []bench {
 			if err = errors.Join(err, done()); err != nil {
 				return nil, err
 			}
-			return []result{ratioResult(p, startBudgets[name], "of exec.Cmd")}, nil
+			return []result{ratioResult(p, budget, "of exec.Cmd")}, nil
 		}}
 	}
+	budget := startBudgets[name]
 	return []bench{
-		against("cmd", func(program string) (trial, func() error, error) {
+		against("cmd", budget, func(program string) (trial, func() error, error) {
 			return cmdRun(opts, program), func() error { return nil }, nil
 		}),
-		against("group", func(program string) (trial, func() error, error) {
+		against("group", budget, func(program string) (trial, func() error, error) {
 			return groupRun(opts, program), func() error { return nil }, nil
 		}),
-		against("shared", func(program string) (trial, func() error, error) {
+		against("shared", budget, func(program string) (trial, func() error, error) {
 			g, err := procgroup.New(opts)
 			if err != nil {
 				return nil, nil, err
 			}
 			return timed(func(context.Context) error { return startAndWait(g, program) }), g.Close, nil
 		}),
+		// What the kernel takes for the same, with no library in between.
+		against("floor", 0, func(program string) (trial, func() error, error) {
+			return floors[opts.Containment](program), func() error { return nil }, nil
+		}),
 	}
+}
+
+// floors are the bare calls that a containment cannot do without.
+var floors = map[procgroup.Containment]func(program string) trial{
+	procgroup.Cgroup: func(program string) trial {
+		return timed(func(context.Context) error { return bareCgroupRun(program) })
+	},
+	procgroup.Session: func(program string) trial {
+		return timed(func(context.Context) error {
+			cmd := exec.Command(program)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			return cmd.Run()
+		})
+	},
+}
+
+// bareCgroupRun runs a program in a cgroup that is made for it and removed after it.
+func bareCgroupRun(program string) error {
+	c, err := newBareCgroup()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(program)
+	if err := c.start(cmd); err != nil {
+		return errors.Join(err, unix.Rmdir(c.dir))
+	}
+	return errors.Join(cmd.Wait(), unix.Rmdir(c.dir))
 }
 
 // cmdRun is Cmd.Run.
