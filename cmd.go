@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -70,6 +71,8 @@ type Cmd struct {
 	group    *Group
 	output   *output
 	canceled chan struct{} // closed when Cancel was called
+	piped    bool          // the caller reads from a pipe
+	settled  chan error    // what settle says; nil unless piped
 	waited   bool
 }
 
@@ -98,6 +101,20 @@ func (c *Cmd) killTree() error {
 // closed, or released, when Wait has returned.
 func (c *Cmd) Group() *Group { return c.group }
 
+// StdoutPipe is as in [exec.Cmd]. What is read from the pipe ends when the command and
+// its leftovers have: those are dealt with when the command has ended, and not only when
+// Wait is called.
+func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
+	c.piped = true
+	return c.Cmd.StdoutPipe()
+}
+
+// StderrPipe is as in [exec.Cmd], and ends as StdoutPipe does.
+func (c *Cmd) StderrPipe() (io.ReadCloser, error) {
+	c.piped = true
+	return c.Cmd.StderrPipe()
+}
+
 // Start starts the command in a new group and does not wait for it. After a nil error
 // Wait must be called. The errors are those of [New], of [Group.Start], and of
 // os/exec.
@@ -125,6 +142,11 @@ func (c *Cmd) Start() error {
 	if err != nil {
 		c.group = nil
 		return errors.Join(err, group.Close())
+	}
+	if c.piped {
+		// The caller reads first, to the end, and then calls Wait.
+		c.settled = make(chan error, 1)
+		go func() { c.settled <- c.settleUnreaped() }()
 	}
 	return nil
 }
@@ -170,14 +192,23 @@ func (c *Cmd) Wait() error {
 
 // waitAndSettle waits for the command and deals with its leftovers.
 func (c *Cmd) waitAndSettle() (waitErr, err error) {
-	if c.Leftovers == KillLeftovers && c.group.guarantees.Has(NoEscape) && isFile(c.Stdin) {
+	switch {
+	case c.settled != nil:
+		err = <-c.settled
+	case c.Leftovers == KillLeftovers && c.group.guarantees.Has(NoEscape) && isFile(c.Stdin):
 		// The containment finds the leftovers without the command, and os/exec has
 		// nothing to wait for that they could hold up.
 		return c.Cmd.Wait(), c.settle()
+	default:
+		err = c.settleUnreaped()
 	}
-	// The command is reaped last: until then its number is nobody else's.
-	err = errors.Join(awaitExit(c.Process), c.settle())
 	return c.Cmd.Wait(), err
+}
+
+// settleUnreaped waits until the command has ended and deals with its leftovers before it
+// is reaped: until then its number is nobody else's.
+func (c *Cmd) settleUnreaped() error {
+	return errors.Join(awaitExit(c.Process), c.settle())
 }
 
 // settle deals with the leftovers, and ends the group.

@@ -124,6 +124,28 @@ func init() {
 	}
 }
 
+// Who reads from a pipe to its end before Wait does not wait for leftovers either.
+func TestCmdPipesEndWithTheCommand(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		for name, pipe := range map[string]func(*procgroup.Cmd) (io.ReadCloser, error){
+			"stdout": (*procgroup.Cmd).StdoutPipe,
+			"stderr": (*procgroup.Cmd).StderrPipe,
+		} {
+			t.Run(name, func(t *testing.T) {
+				f := newFixture(t)
+				cmd := f.tree(t.Context(), c, "leave", "plain", "sleep")
+				r, err := pipe(cmd)
+				must(t, err)
+				must(t, cmd.Start())
+				_, err = io.ReadAll(r)
+				must(t, err)
+				f.wantNobody()
+				must(t, cmd.Wait())
+			})
+		}
+	})
+}
+
 func TestCmdWaitsForLeftovers(t *testing.T) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
 		f := newFixture(t)

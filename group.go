@@ -190,6 +190,8 @@ func (g *Group) noteMember(p *os.Process) {
 // UseCgroupFD to be unset, [Session] Setpgid and Foreground. It changes a copy of
 // SysProcAttr, since callers share them between commands.
 //
+// With Session a process that is not assigned is no member.
+//
 // # Linux notes
 //
 // With Cgroup the process is born a member. A Kill between Prepare and cmd.Start

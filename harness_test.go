@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -57,10 +58,10 @@ func newFixture(t *testing.T) *fixture {
 		told: bufio.NewReader(told), tell: tell, listen: listen, goOn: goOn,
 	}
 	t.Cleanup(func() {
-		for _, file := range []*os.File{told, tell, listen, goOn} {
+		f.sweepUp()
+		for _, file := range []*os.File{told, listen, goOn} {
 			file.Close()
 		}
-		f.sweepUp()
 		before.compare(t)
 	})
 	return f
@@ -165,17 +166,31 @@ func summary(list []proctable.Details) []string {
 	return lines
 }
 
-// sweepUp ends what a failed test, or a containment that guarantees nothing, has left.
+// sweepUp ends what a failed test, or a containment that guarantees nothing, has left. A
+// list in which nobody is proves nothing while there may be a storm; but when the pipe
+// that all of them can write to has no writer any more, they are gone.
 func (f *fixture) sweepUp() {
-	deadline := time.Now().Add(patience)
-	// One empty list proves nothing while there may be a storm.
-	for calm := 0; calm < 5 && time.Now().Before(deadline); calm++ {
+	f.tell.Close()
+	gone := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, f.told)
+		close(gone)
+	}()
+	timeout := time.After(patience)
+	for {
 		for _, d := range f.alive() {
 			_ = proctable.Signal(d.ID, unix.SIGKILL)
-			calm = 0
+		}
+		select {
+		case <-gone:
+			f.wantNobody()
+			return
+		case <-timeout:
+			f.t.Errorf("processes of the test are alive after %v", patience)
+			return
+		default:
 		}
 	}
-	f.wantNobody()
 }
 
 // bystander starts a process that is no member: in the test's own session, beside the
