@@ -88,6 +88,9 @@ func CommandContext(ctx context.Context, name string, arg ...string) *Cmd {
 	return c
 }
 
+// isNil reports whether there is no exec.Cmd to start, as in the zero Cmd.
+func (c *Cmd) isNil() bool { return c == nil || c.Cmd == nil }
+
 // killTree is the Cancel of a Cmd that has a context.
 func (c *Cmd) killTree() error {
 	err := c.group.Kill()
@@ -120,10 +123,10 @@ func (c *Cmd) StderrPipe() (io.ReadCloser, error) {
 // os/exec.
 func (c *Cmd) Start() error {
 	switch {
-	case c == nil || c.Cmd == nil:
-		return fail("start", nil, fmt.Errorf("nil command: %w", os.ErrInvalid))
+	case c.isNil():
+		return fail("start", nil, errNilCommand)
 	case c.group != nil:
-		return fail("start", nil, fmt.Errorf("command was started before: %w", os.ErrInvalid))
+		return fail("start", nil, errStartedBefore)
 	case c.Leftovers < 0 || int(c.Leftovers) >= len(leftoversNames):
 		return fail("start", nil, fmt.Errorf("%v: %w", c.Leftovers, os.ErrInvalid))
 	}
@@ -175,6 +178,9 @@ func (c *Cmd) noteCancel() {
 // and closes it. WaitDelay bounds the time that the copying may take from then on, as
 // when a Writer is slow.
 func (c *Cmd) Wait() error {
+	if c.isNil() {
+		return fail("wait", nil, errNilCommand)
+	}
 	if c.group == nil || c.waited {
 		return c.Cmd.Wait() // says what is wrong
 	}
@@ -240,7 +246,10 @@ func (c *Cmd) Run() error {
 // Output runs the command and returns its standard output. If Stderr is nil, what the
 // command writes there is put into the Stderr field of an [*exec.ExitError].
 func (c *Cmd) Output() ([]byte, error) {
-	if c.Stdout != nil {
+	switch {
+	case c.isNil():
+		return nil, fail("output", nil, errNilCommand)
+	case c.Stdout != nil:
 		return nil, fail("output", nil, fmt.Errorf("field Stdout is set: %w", os.ErrInvalid))
 	}
 	var stdout bytes.Buffer
@@ -261,7 +270,10 @@ func (c *Cmd) Output() ([]byte, error) {
 // CombinedOutput runs the command and returns its standard output and standard error
 // as they came.
 func (c *Cmd) CombinedOutput() ([]byte, error) {
-	if c.Stdout != nil || c.Stderr != nil {
+	switch {
+	case c.isNil():
+		return nil, fail("output", nil, errNilCommand)
+	case c.Stdout != nil || c.Stderr != nil:
 		return nil, fail("output", nil, fmt.Errorf("field Stdout or Stderr is set: %w", os.ErrInvalid))
 	}
 	var both bytes.Buffer

@@ -277,6 +277,16 @@ func TestCmdErrors(t *testing.T) {
 			t.Errorf("Start of a %s Cmd: %v, want os.ErrInvalid", name, err)
 		}
 	}
+	for _, cmd := range []*procgroup.Cmd{nil, {}} {
+		for name, err := range map[string]error{
+			"Run": cmd.Run(), "Wait": cmd.Wait(),
+			"Output": second(cmd.Output()), "CombinedOutput": second(cmd.CombinedOutput()),
+		} {
+			if !errors.Is(err, os.ErrInvalid) {
+				t.Errorf("%s of a nil Cmd: %v, want os.ErrInvalid", name, err)
+			}
+		}
+	}
 	cmd := procgroup.Command("no-such-program-here")
 	if err := cmd.Run(); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("Run: %v, want exec.ErrNotFound", err)

@@ -132,12 +132,17 @@ func (g *Group) Start(cmd *exec.Cmd) error {
 func checkUnstarted(cmd *exec.Cmd) error {
 	switch {
 	case cmd == nil:
-		return fmt.Errorf("nil command: %w", os.ErrInvalid)
+		return errNilCommand
 	case cmd.Process != nil:
-		return fmt.Errorf("command was started before: %w", os.ErrInvalid)
+		return errStartedBefore
 	}
 	return nil
 }
+
+var (
+	errNilCommand    = fmt.Errorf("nil command: %w", os.ErrInvalid)
+	errStartedBefore = fmt.Errorf("command was started before: %w", os.ErrInvalid)
+)
 
 // beginStart lets a start begin, if the group is in the state for it. While one
 // is under way the group does not count as empty, and Pause waits.
