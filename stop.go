@@ -9,8 +9,8 @@ import (
 )
 
 // killWait bounds the wait for members to be gone after SIGKILL. They are within
-// milliseconds, unless they are stuck in the kernel.
-const killWait = 10 * time.Second
+// milliseconds, unless they are stuck in the kernel. Tests shorten it.
+var killWait = 10 * time.Second
 
 // Signal sends sig to every member, those forked meanwhile too, and to nobody
 // else. Members of a paused group get it when they run again; only SIGKILL, and
