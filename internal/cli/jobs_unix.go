@@ -21,17 +21,6 @@ func orphaned() bool {
 	return !found
 }
 
-// isAbove reports whether a process group is that of an ancestor in our session, and not
-// our own.
-func isAbove(group int) bool {
-	found := false
-	forAncestors(func(other int) bool {
-		found = other == group && group != unix.Getpgrp()
-		return !found
-	})
-	return found
-}
-
 // forAncestors calls f with the process group of each ancestor in our session, the
 // nearest first, until f returns false.
 func forAncestors(f func(group int) bool) {

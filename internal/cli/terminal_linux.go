@@ -144,3 +144,14 @@ func (t *terminal) setForeground(group int) error {
 	})
 	return err
 }
+
+// isAbove reports whether a process group is that of an ancestor in our session, and not
+// our own.
+func isAbove(group int) bool {
+	found := false
+	forAncestors(func(other int) bool {
+		found = other == group && group != unix.Getpgrp()
+		return !found
+	})
+	return found
+}

@@ -153,7 +153,8 @@ type resourceUsage struct {
 // procInfo makes a call of proc_info. It reports false for a process that is closed to
 // us, or gone.
 func procInfo(call, pid, flavor int, buf unsafe.Pointer, size uintptr) bool {
-	n, _, errno := unix.Syscall6(unix.SYS_PROC_INFO,
+	n, _, errno := unix.Syscall6(
+		unix.SYS_PROC_INFO, //nolint:staticcheck // without cgo there is no other way to it
 		uintptr(call), uintptr(pid), uintptr(flavor), 0, uintptr(buf), size)
 	return errno == 0 && (size == 0 || n == size)
 }
