@@ -127,18 +127,19 @@ func TestManyCommandsFromManyGoroutines(t *testing.T) {
 		f := newFixture(t)
 		g := newGroup(t, procgroup.Options{Containment: c})
 		const commands = 24
-		var wg sync.WaitGroup
+		var starts, waits sync.WaitGroup
 		for range commands {
 			cmd := f.payload("spawn", "sleep")
-			wg.Go(func() {
+			starts.Go(func() {
 				if err := g.Start(cmd); err != nil {
 					t.Error(err)
 					return
 				}
-				_ = cmd.Wait()
+				waits.Go(func() { _ = cmd.Wait() })
 			})
 		}
 		f.awaitReady(commands)
+		starts.Wait() // a member may be ready before the Start that made it has returned
 		list, err := g.Processes()
 		must(t, err)
 		if len(list) != 2*commands {
@@ -146,7 +147,7 @@ func TestManyCommandsFromManyGoroutines(t *testing.T) {
 		}
 		must(t, g.Kill())
 		must(t, g.Wait(patient(t)))
-		wg.Wait()
+		waits.Wait()
 		f.wantNobody()
 	})
 }
