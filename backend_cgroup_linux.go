@@ -147,8 +147,24 @@ func (s *site) newCgroup() (*cgroup, error) {
 	}
 }
 
-// enter returns the cgroup to start a process in. Until leave it is not removed.
+// enter returns the cgroup to start a process in. Until leave it is neither removed nor
+// frozen for a moment: see still.
 func (b *cgroupBackend) enter() (*cgroup, error) {
+	for {
+		c, err := b.current()
+		if err != nil {
+			return nil, err
+		}
+		wait := c.beginStart()
+		if wait == nil {
+			return c, nil
+		}
+		<-wait
+	}
+}
+
+// current returns the cgroup in which commands are started now.
+func (b *cgroupBackend) current() (*cgroup, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -167,18 +183,13 @@ func (b *cgroupBackend) enter() (*cgroup, error) {
 		}
 		b.cur = next
 	}
-	b.cur.starts++
 	return b.cur, nil
 }
 
 // leave ends what enter began. If the cgroup was killed meanwhile, it is killed again:
 // a process that was cloned after the first kill lives, on kernels before 6.12.
 func (b *cgroupBackend) leave(c *cgroup) error {
-	b.mu.Lock()
-	c.starts--
-	killed := c.killed
-	b.mu.Unlock()
-	if killed {
+	if c.endStart() {
 		return c.kill()
 	}
 	return nil
@@ -188,7 +199,7 @@ func (b *cgroupBackend) leave(c *cgroup) error {
 func (b *cgroupBackend) prune() {
 	var rest []*cgroup
 	for _, c := range b.spent {
-		if c.starts > 0 || b.retire(c) != nil {
+		if c.starting() || b.retire(c) != nil {
 			rest = append(rest, c)
 		}
 	}
@@ -266,16 +277,16 @@ func (b *cgroupBackend) prepare(cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
+	defer c.endStart()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	defer func() { c.starts-- }()
 	if c.fd < 0 {
 		if c.fd, err = c.dir.Open(); err != nil {
 			return err
 		}
 	}
 	_, err = intoCgroup(cmd, c.fd)
-	c.changed()
+	c.prepare()
 	return err
 }
 
@@ -390,7 +401,7 @@ func (b *cgroupBackend) terminate() error {
 func (b *cgroupBackend) kill() error {
 	b.mu.Lock()
 	if b.cur != nil {
-		b.cur.killed = true
+		b.cur.condemn()
 		b.spent = append(b.spent, b.cur)
 		b.cur = nil
 	}
@@ -517,7 +528,7 @@ func (b *cgroupBackend) close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range b.allLocked() {
-		if c.starts > 0 {
+		if c.starting() {
 			return errOccupied
 		}
 	}

@@ -22,15 +22,99 @@ type cgroup struct {
 	dir     cgroup2.Dir
 	canKill bool // with cgroup.kill
 
-	// These belong to the backend, and are under its lock.
-	starts int  // starts under way in it
-	killed bool // nothing may be started in it any more
-	fd     int  // for prepared commands; -1 if there are none
+	// This belongs to the backend, and is under its lock.
+	fd int // for prepared commands; -1 if there are none
 
 	mu         sync.Mutex
-	holds      int       // how many want it frozen
-	lastChange time.Time // when cgroup.events may last have changed
+	starts     int           // starts under way in it
+	settled    chan struct{} // closed when starts gets 0; nil if nobody waits for that
+	gate       chan struct{} // closed when starts may begin again; nil if they may
+	prepared   bool          // there may be starts that we do not know of
+	killed     bool          // nothing may be started in it any more
+	holds      int           // how many want it frozen
+	lastChange time.Time     // when cgroup.events may last have changed
 	watched    *cgroupWatch
+}
+
+// beginStart lets a start begin, or returns what it has to wait for.
+func (c *cgroup) beginStart() (wait <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gate != nil {
+		return c.gate
+	}
+	c.starts++
+	return nil
+}
+
+// endStart ends what beginStart began, and tells whether the cgroup was killed meanwhile.
+func (c *cgroup) endStart() (killed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.starts--
+	if c.starts == 0 && c.settled != nil {
+		close(c.settled)
+		c.settled = nil
+	}
+	return c.killed
+}
+
+// starting reports whether a start is under way.
+func (c *cgroup) starting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.starts > 0
+}
+
+// prepare remembers that somebody starts processes in the cgroup by himself.
+func (c *cgroup) prepare() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prepared = true
+	c.lastChange = time.Now()
+}
+
+// condemn remembers that the cgroup is being killed.
+func (c *cgroup) condemn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.killed = true
+}
+
+// shutGate keeps starts from beginning until open is called, and tells whether those
+// that were under way have ended, within freezeLimit.
+func (c *cgroup) shutGate() (open func(), settled bool) {
+	c.mu.Lock()
+	for c.gate != nil { // another one has shut it
+		gate := c.gate
+		c.mu.Unlock()
+		<-gate
+		c.mu.Lock()
+	}
+	gate := make(chan struct{})
+	c.gate = gate
+	open = func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.gate = nil
+		close(gate)
+	}
+	settled = !c.prepared
+	if c.starts == 0 {
+		c.mu.Unlock()
+		return open, settled
+	}
+	if c.settled == nil {
+		c.settled = make(chan struct{})
+	}
+	last := c.settled
+	c.mu.Unlock()
+	select {
+	case <-last:
+		return open, settled
+	case <-time.After(freezeLimit):
+		return open, false
+	}
 }
 
 // empty reports whether no process is in the cgroup or below it.
@@ -139,7 +223,17 @@ const freezeLimit = 250 * time.Millisecond
 
 // still runs f while the members cannot fork, exit or move, so far as they can be
 // frozen within freezeLimit.
+//
+// It must not happen beside a start: a process that is cloned into a frozen cgroup blocks
+// the thread that clones it, which the Go runtime waits for before the next garbage
+// collection, and then nobody is left to thaw. While there is a start that does not end,
+// f runs without.
 func (c *cgroup) still(f func() error) error {
+	open, settled := c.shutGate()
+	defer open()
+	if !settled {
+		return f()
+	}
 	if err := c.hold(); err != nil {
 		if isNotExist(err) {
 			return nil

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -110,5 +112,38 @@ func TestCredentialIsKept(t *testing.T) {
 		}
 		must(t, g.Stop(patient(t)))
 		f.wantNobody()
+	})
+}
+
+// While a group is frozen for a moment, to reach all of a storm, nothing may be started in
+// it: whoever did would hang, and with it the thaw.
+func TestStartBesideSignalInForkStorm(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		g := newGroup(t, procgroup.Options{Containment: c})
+		start(t, g, f.payload("storm", "20"))
+		f.awaitReady(1)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for range 5 {
+					cmd := f.payload("exit", "0")
+					if err := g.Start(cmd); err != nil {
+						t.Error(err)
+						continue
+					}
+					if err := cmd.Wait(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for range 20 {
+			runtime.GC() // it waits for threads that are in a clone
+			if err := g.Signal(syscall.SIGCONT); err != nil && c != procgroup.Session {
+				t.Error(err)
+			}
+		}
+		wg.Wait()
 	})
 }
