@@ -15,6 +15,7 @@ import (
 //
 //   - All methods may be called at any time from any goroutine. Those that come beside
 //     or after a close or release that has succeeded find an empty group.
+//   - close and release never run beside a prepare, start or assign.
 //   - prepare and start never run between the beginning of pause and the end of
 //     unpause: a process that is cloned into a frozen containment would hang its
 //     parent.

@@ -151,39 +151,37 @@ func (s *site) newCgroup() (*cgroup, error) {
 // frozen for a moment: see still.
 func (b *cgroupBackend) enter() (*cgroup, error) {
 	for {
-		c, err := b.current()
-		if err != nil {
-			return nil, err
-		}
-		wait := c.beginStart()
+		c, wait, err := b.tryEnter()
 		if wait == nil {
-			return c, nil
+			return c, err
 		}
 		<-wait
 	}
 }
 
-// current returns the cgroup in which commands are started now.
-func (b *cgroupBackend) current() (*cgroup, error) {
+// tryEnter enters the cgroup in which commands are started now, or returns what has to be
+// waited for.
+func (b *cgroupBackend) tryEnter() (c *cgroup, wait <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	if b.cur == nil {
 		b.prune()
 		next, err := b.site.newCgroup()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if b.notify != nil {
 			if err := next.watch(b.notify); err != nil {
-				return nil, errors.Join(err, next.dir.Remove(0))
+				return nil, nil, errors.Join(err, next.dir.Remove(0))
 			}
 		}
 		b.cur = next
 	}
-	return b.cur, nil
+	// Under the lock: nobody removes it before it is entered.
+	return b.cur, b.cur.beginStart(), nil
 }
 
 // leave ends what enter began. If the cgroup was killed meanwhile, it is killed again:
@@ -527,11 +525,6 @@ func (b *cgroupBackend) release() error {
 func (b *cgroupBackend) close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, c := range b.allLocked() {
-		if c.starting() {
-			return errOccupied
-		}
-	}
 	var rest []*cgroup
 	var errs []error
 	for _, c := range b.allLocked() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +185,36 @@ func TestStartBesideKill(t *testing.T) {
 		})
 		wg.Wait()
 		must(t, g.Wait(patient(t)))
+	})
+}
+
+// A start beside a close is refused, or its process is killed: it does not slip through.
+func TestStartBesideClose(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		for range 20 {
+			g := newGroup(t, procgroup.Options{Containment: c})
+			begun := make(chan struct{})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				cmd := f.payload("spawn", "sleep")
+				close(begun)
+				err := g.Start(cmd)
+				if err != nil && !errors.Is(err, procgroup.ErrClosed) {
+					t.Error(err)
+				}
+				if cmd.Process != nil {
+					_ = cmd.Wait()
+				}
+			})
+			<-begun
+			for range rand.IntN(3) {
+				runtime.Gosched()
+			}
+			must(t, g.Close())
+			wg.Wait()
+			f.wantNobody()
+		}
 	})
 }
 

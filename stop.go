@@ -116,7 +116,10 @@ func (g *Group) Close() error {
 		return nil
 	}
 	g.shut()
-	err := g.backend.close()
+	err := errOccupied
+	if g.settledNow() {
+		err = g.backend.close() // mostly there is nobody, and to try is to know
+	}
 	if errors.Is(err, errOccupied) {
 		if err = g.clear(); err == nil {
 			err = g.backend.close()
@@ -134,6 +137,13 @@ func (g *Group) shut() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
+}
+
+// settledNow reports whether no start is under way. After shut that remains so.
+func (g *Group) settledNow() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.starting == 0
 }
 
 // clear kills what is left and waits until it is gone, starts under way included.
