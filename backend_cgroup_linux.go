@@ -23,6 +23,7 @@ var cgroupMechanism = mechanism{
 	containment: Cgroup,
 	guarantees:  NoEscape | AtomicPause | Accounting,
 	probe:       func() error { _, err := cgroupSite(); return err },
+	guarded:     true,
 	open:        newCgroupBackend,
 }
 
@@ -85,7 +86,9 @@ func isTransient(err error) bool {
 var cgroupCount atomic.Uint64
 
 // nextCgroupName returns a name that no other cgroup of this process has or had. It
-// holds the owner's identity, so that what a dead owner left can be told.
+// holds the owner's identity: its number and start time, and the namespace that the
+// number is of. So what a dead owner left can be told, and no other owner makes a cgroup of
+// the same name.
 func nextCgroupName() string {
 	return ownerPrefix() + strconv.FormatUint(cgroupCount.Add(1), 10)
 }
@@ -95,7 +98,9 @@ var ownerPrefix = sync.OnceValue(func() string {
 	if self, err := proctable.Lookup(os.Getpid()); err == nil {
 		start = self.Start
 	}
-	return fmt.Sprintf("procgroup-%d-%d-", os.Getpid(), start)
+	var namespace unix.Stat_t
+	_ = unix.Stat("/proc/self/ns/pid", &namespace) // it is not there in some sandboxes
+	return fmt.Sprintf("procgroup-%d-%d-%d-", os.Getpid(), start, namespace.Ino)
 })
 
 // cgroupBackend holds a group in a cgroup. A cgroup that was killed cannot be used
@@ -136,14 +141,16 @@ func newCgroupBackend() (backend, error) {
 
 func (s *site) newCgroup() (*cgroup, error) {
 	for {
-		dir, err := s.parent.Make(nextCgroupName())
-		if errors.Is(err, fs.ErrExist) {
-			continue // left by a namesake in another PID namespace
+		c := &cgroup{dir: s.parent.Child(nextCgroupName()), canKill: s.features.Kill, fd: -1}
+		c.entrust()
+		err := c.dir.Make()
+		if err == nil {
+			return c, nil
 		}
-		if err != nil {
+		theGuardian.drop(c.charge)
+		if !errors.Is(err, fs.ErrExist) { // else left by a namesake in another PID namespace
 			return nil, err
 		}
-		return &cgroup{dir: dir, canKill: s.features.Kill, fd: -1}, nil
 	}
 }
 

@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package procgroup
 
@@ -21,6 +21,7 @@ import (
 var sessionMechanism = mechanism{
 	containment: Session,
 	probe:       probeSession,
+	guarded:     true,
 	open:        func() (backend, error) { return new(sessionBackend), nil },
 }
 
@@ -39,7 +40,8 @@ var probeSession = sync.OnceValue(func() error {
 type sessionBackend struct {
 	mu       sync.Mutex
 	sessions []*session
-	kills    int // how often kill was called
+	prepared []uint64 // what the guardian knows prepared starts by
+	kills    int      // how often kill was called
 	paused   []proctable.ID
 	notify   func() // nil if nobody watches
 	closed   bool
@@ -48,8 +50,14 @@ type sessionBackend struct {
 var _ backend = (*sessionBackend)(nil)
 
 func (b *sessionBackend) prepare(cmd *exec.Cmd) error {
-	_, err := ownSession(cmd)
-	return err
+	if _, err := ownSession(cmd); err != nil {
+		return err
+	}
+	pending := holdPendingStart(cmd)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prepared = append(b.prepared, pending)
+	return nil
 }
 
 func (b *sessionBackend) start(cmd *exec.Cmd) error {
@@ -61,6 +69,8 @@ func (b *sessionBackend) start(cmd *exec.Cmd) error {
 	b.mu.Lock()
 	kills := b.kills
 	b.mu.Unlock()
+	pending := holdPendingStart(cmd)
+	defer theGuardian.drop(pending)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -85,6 +95,7 @@ func abandon(cmd *exec.Cmd) error {
 // since it had been killed so many times.
 func (b *sessionBackend) add(leader *os.Process, kills int) (killed bool, err error) {
 	s := newSession(leader)
+	var known proctable.ID
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s.pin != nil && b.notify == nil {
@@ -99,9 +110,11 @@ func (b *sessionBackend) add(leader *os.Process, kills int) (killed bool, err er
 			s.free()
 			return false, err
 		}
+		known = entry.ID
 		s.confirm([]proctable.Entry{entry})
 		b.guard(s, []proctable.Entry{entry})
 	}
+	s.entrust(known)
 	b.sessions = append(b.sessions, s)
 	return b.kills != kills, nil
 }
@@ -142,7 +155,18 @@ func (b *sessionBackend) assign(pid int) error {
 	}
 	defer func() { _ = p.Release() }() // the pin has its own handle
 	_, err = b.add(p, kills)
+	b.dropPrepared()
 	return err
+}
+
+// dropPrepared tells the guardian that the oldest of the prepared starts is over.
+func (b *sessionBackend) dropPrepared() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.prepared) > 0 {
+		theGuardian.drop(b.prepared[0])
+		b.prepared = b.prepared[1:]
+	}
 }
 
 func (b *sessionBackend) resumeProcess(int) error { return nil }
@@ -405,4 +429,8 @@ func (b *sessionBackend) freeLocked() {
 		s.free()
 	}
 	b.sessions = nil
+	for _, pending := range b.prepared {
+		theGuardian.drop(pending)
+	}
+	b.prepared = nil
 }

@@ -201,7 +201,7 @@ func (c *Cmd) waitAndSettle() (waitErr, err error) {
 	switch {
 	case c.settled != nil:
 		err = <-c.settled
-	case c.Leftovers == KillLeftovers && c.group.guarantees.Has(NoEscape) && isFile(c.Stdin):
+	case c.Leftovers == KillLeftovers && c.group.mechanism.guarantees.Has(NoEscape) && isFile(c.Stdin):
 		// The containment finds the leftovers without the command, and os/exec has
 		// nothing to wait for that they could hold up.
 		return c.Cmd.Wait(), c.settle()

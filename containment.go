@@ -59,11 +59,30 @@ func (c *Containment) UnmarshalText(text []byte) error {
 type mechanism struct {
 	containment Containment
 	guarantees  Guarantees
+	guarded     bool // a guardian can add DiesWithOwner
 	// probe tries whether the containment works for this process and says in
 	// words why it does not. It keeps its conclusive answers.
 	probe func() error
 	// open makes the containment of one group.
 	open func() (backend, error)
+}
+
+// offers returns what the containment guarantees with a guardian, or without one if there
+// is a reason for that.
+func (m mechanism) offers(guardErr error) Guarantees {
+	if m.guarded && guardErr == nil {
+		return m.guarantees | DiesWithOwner
+	}
+	return m.guarantees
+}
+
+// lack is the reason why the containment does not guarantee something.
+func (m mechanism) lack(lacks Guarantees, guardErr error) error {
+	err := fmt.Errorf("%s does not guarantee %s", m.containment, lacks)
+	if m.guarded && lacks.Has(DiesWithOwner) && guardErr != nil {
+		err = fmt.Errorf("%w (there is no guardian: %w)", err, guardErr)
+	}
+	return err
 }
 
 // Support tells whether a containment works here.
@@ -77,23 +96,26 @@ type Support struct {
 // whether it works for this process, and if not, why. The answers come from
 // trying, not from version numbers. On a system without any it returns nothing.
 func Survey() []Support {
+	guardErr := theGuardian.hire()
+	defer theGuardian.dismiss()
 	found := make([]Support, 0, len(mechanisms))
 	for _, m := range mechanisms {
-		found = append(found, Support{m.containment, m.guarantees, m.probe()})
+		found = append(found, Support{m.containment, m.offers(guardErr), m.probe()})
 	}
 	return found
 }
 
 // choose returns the first of the mechanisms that opts allow and that works here.
-// The error names what each of the others lacks.
-func choose(from []mechanism, opts Options) (mechanism, error) {
+// The error names what each of the others lacks. guardErr is the reason why there is no
+// guardian, nil if there is one.
+func choose(from []mechanism, opts Options, guardErr error) (mechanism, error) {
 	var reasons []error
 	for _, m := range from {
 		if opts.Containment != Auto && opts.Containment != m.containment {
 			continue
 		}
-		if lacks := opts.Require &^ m.guarantees; lacks != 0 {
-			reasons = append(reasons, fmt.Errorf("%s does not guarantee %s", m.containment, lacks))
+		if lacks := opts.Require &^ m.offers(guardErr); lacks != 0 {
+			reasons = append(reasons, m.lack(lacks, guardErr))
 			continue
 		}
 		if err := m.probe(); err != nil {

@@ -39,7 +39,7 @@ type Options struct {
 // # Linux notes
 //
 // With [Cgroup] a group is a directory below the owner's own cgroup, named
-// procgroup-PID-STARTTIME-N after the owner. Members may make cgroups of their
+// procgroup-PID-STARTTIME-NAMESPACE-N after the owner. Members may make cgroups of their
 // own below it; what is in there is a member too, and Close removes them.
 //
 // # Notes for Session
@@ -48,10 +48,10 @@ type Options struct {
 // sessions, and those that have left them but were seen as a member's child.
 // Where a session's number may have been reused, nobody is signaled.
 type Group struct {
-	backend     backend
-	containment Containment
-	guarantees  Guarantees
-	grace       time.Duration
+	backend   backend
+	mechanism mechanism
+	guarded   bool // it has hired the guardian
+	grace     time.Duration
 
 	mu       sync.Mutex
 	leader   *os.Process
@@ -79,15 +79,17 @@ type pausing struct {
 // containment here meets opts; the error names what is missing in each, and
 // wraps [errors.ErrUnsupported].
 func New(opts Options) (*Group, error) {
-	m, err := choose(mechanisms, opts)
+	guardErr := theGuardian.hire()
+	m, err := choose(mechanisms, opts, guardErr)
+	var b backend
+	if err == nil {
+		b, err = m.open()
+	}
 	if err != nil {
+		theGuardian.dismiss()
 		return nil, fail("new", ErrCreate, err)
 	}
-	b, err := m.open()
-	if err != nil {
-		return nil, fail("new", ErrCreate, err)
-	}
-	g := &Group{backend: b, containment: m.containment, guarantees: m.guarantees, grace: opts.Grace}
+	g := &Group{backend: b, mechanism: m, guarded: true, grace: opts.Grace}
 	if g.grace == 0 {
 		g.grace = DefaultGrace
 	}
@@ -95,10 +97,16 @@ func New(opts Options) (*Group, error) {
 }
 
 // Containment returns the containment that holds the members.
-func (g *Group) Containment() Containment { return g.containment }
+func (g *Group) Containment() Containment { return g.mechanism.containment }
 
-// Guarantees returns what the containment promises.
-func (g *Group) Guarantees() Guarantees { return g.guarantees }
+// Guarantees returns what is promised at this moment. If somebody kills the guardian, that
+// is without [DiesWithOwner] until another one has taken its place, some milliseconds later.
+func (g *Group) Guarantees() Guarantees {
+	if g.mechanism.guarded && theGuardian.isThere() {
+		return g.mechanism.guarantees | DiesWithOwner
+	}
+	return g.mechanism.guarantees
+}
 
 // Start starts cmd as a member of the group. There is no moment at which the new
 // process is not a member, so whatever it starts is one too. Everything else is

@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package procgroup_test
 
@@ -229,6 +229,7 @@ type stock struct {
 }
 
 func takeStock(t *testing.T) stock {
+	procgroup.DismissHelpers()
 	return stock{countDescriptors(), goleak.IgnoreCurrent(), cgroupDirectories(t)}
 }
 
@@ -242,6 +243,7 @@ func countDescriptors() int {
 
 func (before stock) compare(t *testing.T) {
 	t.Helper()
+	procgroup.DismissHelpers()
 	// Closed pipes and ended goroutines are gone when the runtime has got to them.
 	if err := goleak.Find(before.goroutines); err != nil {
 		t.Errorf("leaked goroutines: %v", err)

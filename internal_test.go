@@ -25,7 +25,7 @@ func TestChoose(t *testing.T) {
 		{Options{Containment: "weak"}, "weak"},
 		{Options{Require: NoEscape}, "good"},
 	} {
-		if m, err := choose(offer, test.opts); m.containment != test.want || err != nil {
+		if m, err := choose(offer, test.opts, nil); m.containment != test.want || err != nil {
 			t.Errorf("%+v: %s, %v, want %s", test.opts, m.containment, err, test.want)
 		}
 	}
@@ -37,7 +37,7 @@ func TestChoose(t *testing.T) {
 		{Options{Containment: "strong"}, []string{"strong is not available: no such file here"}},
 		{Options{Containment: "other"}, []string{"no containment other"}},
 	} {
-		_, err := choose(offer, test.opts)
+		_, err := choose(offer, test.opts, nil)
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%+v: %v, want errors.ErrUnsupported", test.opts, err)
 			continue
@@ -48,10 +48,10 @@ func TestChoose(t *testing.T) {
 			}
 		}
 	}
-	if _, err := choose(offer, Options{Containment: "strong"}); !errors.Is(err, missing) {
+	if _, err := choose(offer, Options{Containment: "strong"}, nil); !errors.Is(err, missing) {
 		t.Errorf("the cause is not under the error: %v", err)
 	}
-	if _, err := choose(nil, Options{}); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := choose(nil, Options{}, nil); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("without any mechanism: %v", err)
 	}
 }

@@ -183,7 +183,8 @@ func payloadSubcgroup([]string) {
 	}
 	dir := own
 	for i := range 2 {
-		if dir, err = dir.Make("made-by-member-" + strconv.Itoa(i)); err != nil {
+		dir = dir.Child("made-by-member-" + strconv.Itoa(i))
+		if err := dir.Make(); err != nil {
 			panic(err)
 		}
 		if err := dir.Add(os.Getpid()); err != nil {

@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package procgroup_test
 
@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/procgroup/procgroup"
 )
 
 // The test binary is its own helper program. Run with payloadEnv set it is a payload: a
@@ -38,6 +40,7 @@ func TestMain(m *testing.M) {
 	if mark := os.Getenv(payloadEnv); mark != "" && len(os.Args) > 2 && os.Args[1] == mark {
 		payload(os.Args[2], os.Args[3:])
 	}
+	procgroup.Init()
 	os.Exit(m.Run())
 }
 

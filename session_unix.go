@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package procgroup
 
@@ -29,6 +29,7 @@ type session struct {
 	anchors []proctable.ID // who was in it when it was last looked at
 	seen    time.Time      // when there was last a sure sign of it
 	unwatch func()         // ends the guard, or the wait for one; nil if there is neither
+	charge  uint64         // what the guardian knows it by
 	guarded bool           // the exit of one who was in it will be told, and was not yet
 }
 
@@ -108,6 +109,7 @@ func (s *session) unguard() {
 
 // free gives back what the session holds.
 func (s *session) free() {
+	theGuardian.drop(s.charge)
 	s.unguard()
 	if s.pin != nil {
 		s.pin.close()
@@ -238,7 +240,9 @@ func (b *sessionBackend) has(number int) bool {
 // follow adds the session of a member who has come from another one.
 func (b *sessionBackend) follow(e proctable.Entry, from *session) {
 	if isNew(e.Session) {
-		b.sessions = append(b.sessions, &session{number: e.Session, first: from.first, seen: time.Now()})
+		s := &session{number: e.Session, first: from.first, seen: time.Now()}
+		s.entrust(e.ID)
+		b.sessions = append(b.sessions, s)
 	}
 }
 

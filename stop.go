@@ -199,6 +199,9 @@ func (g *Group) free() {
 		_ = g.adopted.Release()
 	}
 	g.endWatch()
+	if g.guarded {
+		theGuardian.dismiss()
+	}
 	if g.done == nil {
 		g.done = make(chan struct{})
 	}

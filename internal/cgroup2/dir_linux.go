@@ -15,11 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Make makes a cgroup below d.
-func (d Dir) Make(name string) (Dir, error) {
-	child := Dir{filepath.Join(d.Path, name), filepath.Join(d.Name, name)}
-	return child, os.Mkdir(child.Path, 0o755)
+// Child returns the cgroup of this name below d, which need not be there.
+func (d Dir) Child(name string) Dir {
+	return Dir{filepath.Join(d.Path, name), filepath.Join(d.Name, name)}
 }
+
+// Make makes the cgroup.
+func (d Dir) Make() error { return os.Mkdir(d.Path, 0o755) }
 
 // Open returns a descriptor of the directory, for CLONE_INTO_CGROUP (clone(2)).
 func (d Dir) Open() (fd int, err error) {

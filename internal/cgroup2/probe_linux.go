@@ -20,8 +20,8 @@ type Features struct {
 // (CLONE_INTO_CGROUP, Linux 5.7), that it can be frozen (Linux 5.2) and tells its
 // events. The error says in words what does not work.
 func Probe(d Dir, name string) (f Features, err error) {
-	probe, err := d.Make(name)
-	if err != nil {
+	probe := d.Child(name)
+	if err := probe.Make(); err != nil {
 		return Features{}, fmt.Errorf("cannot make a cgroup: %w", err)
 	}
 	defer func() { err = errors.Join(err, probe.Remove(time.Second)) }()

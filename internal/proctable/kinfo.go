@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package proctable
 
@@ -24,6 +24,11 @@ type layout struct {
 	resident                    field // pages
 	threads                     field // none where the table does not tell
 	start, user, system         moment
+
+	// threadUser and threadSystem are the CPU time of one thread in microseconds, which
+	// the times of the process do not include before it has ended. A kernel that has them
+	// writes one record for each thread when asked to.
+	threadUser, threadSystem field
 
 	// state interprets the record of a process whose start is known.
 	state func(record []byte) State
@@ -84,6 +89,44 @@ var freebsdLayout = layout{
 	},
 	fromBoot: true,
 	grain:    1,
+}
+
+// dragonflyLayout is struct kinfo_proc of DragonFly, which is for 64-bit machines only
+// (sys/kinfo.h), since login names have 32 characters; before, it was shorter. The kernel
+// fills it in fill_kinfo_proc and fill_kinfo_lwp (kern/kern_kinfo.c).
+var dragonflyLayout = layout{
+	size:         992,
+	pid:          field{220, 4},
+	parent:       field{224, 4},
+	group:        field{228, 4},
+	session:      field{236, 4},
+	name:         field{112, 17},
+	resident:     field{320, 8},
+	threads:      field{296, 4},
+	start:        moment{field{96, 8}, field{104, 8}},
+	user:         moment{field{368, 8}, field{376, 8}},
+	system:       moment{field{384, 8}, field{392, 8}},
+	threadUser:   field{704, 8},
+	threadSystem: field{712, 8},
+	state: func(record []byte) State {
+		process, thread := field{12, 4}, field{676, 4}
+		if process.number(record) == 4 { // SZOMB
+			return Zombie
+		}
+		// The process is stopped as soon as its threads are told to stop.
+		if thread.number(record) == 1 { // LSRUN
+			return Running
+		}
+		// A thread that sleeps in the kernel stops before it returns to the program.
+		if process.number(record) == 3 || thread.number(record) == 2 { // SSTOP, LSSTOP
+			return Stopped
+		}
+		if thread.number(record) == 3 { // LSSLEEP
+			return Sleeping
+		}
+		return Unknown
+	},
+	grain: 1,
 }
 
 // openbsdLayout is the part up to p_ustime_usec of struct kinfo_proc of OpenBSD 5.5
@@ -191,8 +234,9 @@ func (m moment) at(record []byte) int64 {
 	return int64(m.seconds.number(record))*1e6 + int64(m.micros.number(record))
 }
 
-// parse reads the records in data. boot is the time of the boot that the kernel added
-// to their starts, in microseconds; it is of no matter without fromBoot.
+// parse reads the records in data, and makes one of those of the threads of a process.
+// boot is the time of the boot that the kernel added to their starts, in microseconds; it
+// is of no matter without fromBoot.
 func (l *layout) parse(data []byte, boot int64) ([]Details, error) {
 	if len(data)%l.size != 0 {
 		return nil, fmt.Errorf("process table of %d bytes, in records of %d", len(data), l.size)
@@ -203,9 +247,27 @@ func (l *layout) parse(data []byte, boot int64) ([]Details, error) {
 			return nil, fmt.Errorf("process record of %d bytes, not of %d: unknown layout",
 				l.declared.number(record), l.size)
 		}
-		all = append(all, l.details(record, boot))
+		d := l.details(record, boot)
+		if last := len(all) - 1; l.hasThreads() && last >= 0 && all[last].ID == d.ID {
+			l.join(&all[last], record)
+		} else {
+			all = append(all, d)
+		}
 	}
 	return all, nil
+}
+
+// hasThreads reports whether records are of threads.
+func (l *layout) hasThreads() bool { return l.threadUser.size > 0 }
+
+// join adds what the record of another thread tells. The threads of a zombie have ended.
+func (l *layout) join(d *Details, record []byte) {
+	if d.State == Zombie {
+		return
+	}
+	d.State = min(d.State, l.state(record)) // the most active comes first
+	d.User += time.Duration(l.threadUser.number(record)) * time.Microsecond
+	d.System += time.Duration(l.threadSystem.number(record)) * time.Microsecond
 }
 
 // details reads one record.
@@ -230,7 +292,7 @@ func (l *layout) details(record []byte, boot int64) Details {
 	start := l.start.at(record)
 	if start == 0 {
 		// OpenBSD and NetBSD leave the times out for a process that is a zombie, or
-		// about to become one.
+		// about to become one. What has none on DragonFly is a kernel thread.
 		return d
 	}
 	d.State = l.state(record)
@@ -241,6 +303,9 @@ func (l *layout) details(record []byte, boot int64) Details {
 	d.Start = uint64(start / l.grain)
 	d.User = time.Duration(l.user.at(record)) * time.Microsecond
 	d.System = time.Duration(l.system.at(record)) * time.Microsecond
+	if l.hasThreads() {
+		l.join(&d, record)
+	}
 	return d
 }
 

@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package proctable
 
@@ -48,6 +48,12 @@ var kinfoLayouts = []struct {
 		func(r []byte) { r[388] = 2 },
 		func(r []byte) { r[388] = 4 },
 		func(r []byte) { r[388] = 2; field{368, 8}.put(r, 0x2000) },
+	},
+	{
+		"dragonfly", &dragonflyLayout,
+		func(r []byte) { r[12] = 2; r[676] = 1 },
+		func(r []byte) { r[12] = 3; r[676] = 3 },
+		func(r []byte) { r[12] = 4; r[676] = 1 },
 	},
 	{
 		"openbsd", &openbsdLayout,
@@ -123,6 +129,47 @@ func TestKinfo(t *testing.T) {
 	}
 }
 
+// TestKinfoThreads checks that the records of the threads of a process become one.
+func TestKinfoThreads(t *testing.T) {
+	const (
+		active, stop, zombie          = 2, 3, 4 // of the process
+		running, stopped, sleeping    = 1, 2, 3 // of a thread
+		ownUser, ownSystem, perThread = 1500 * time.Millisecond, 250 * time.Millisecond, 2 * time.Second
+	)
+	l := &dragonflyLayout
+	for _, test := range []struct {
+		name    string
+		process byte
+		threads []byte
+		want    State
+		counted time.Duration // CPU time of the threads
+	}{
+		{"one", active, []byte{sleeping}, Sleeping, perThread},
+		{"one runs", active, []byte{sleeping, running, sleeping}, Running, 3 * perThread},
+		{"all are stopped", stop, []byte{stopped, sleeping}, Stopped, 2 * perThread},
+		{"one is not stopped yet", stop, []byte{stopped, sleeping, running}, Running, 3 * perThread},
+		{"zombie", zombie, []byte{running, running}, Zombie, 0},
+	} {
+		var data []byte
+		for _, thread := range test.threads {
+			data = append(data, kinfoRecord(l, 123, func(r []byte) {
+				r[12], r[676] = test.process, thread
+				l.threadUser.put(r, uint64(perThread.Microseconds()))
+				l.threadSystem.put(r, uint64(perThread.Microseconds()))
+			})...)
+		}
+		data = append(data, kinfoRecord(l, 124, func([]byte) {})...)
+		all, err := l.parse(data, 0)
+		if err != nil || len(all) != 2 {
+			t.Errorf("%s: %d processes, %v", test.name, len(all), err)
+			continue
+		}
+		if d := all[0]; d.State != test.want || d.User != ownUser+test.counted || d.System != ownSystem+test.counted {
+			t.Errorf("%s: state %v, CPU time %v and %v", test.name, d.State, d.User, d.System)
+		}
+	}
+}
+
 // TestKinfoClock checks that setting the clock, which moves the boot and with it the
 // starts of all processes where the kernel counts from there, changes no identity.
 func TestKinfoClock(t *testing.T) {
@@ -184,7 +231,7 @@ func TestKinfoBounds(t *testing.T) {
 		for _, f := range []field{
 			l.declared, l.pid, l.parent, l.group, l.session, l.name, l.resident, l.threads,
 			l.start.seconds, l.start.micros, l.user.seconds, l.user.micros,
-			l.system.seconds, l.system.micros,
+			l.system.seconds, l.system.micros, l.threadUser, l.threadSystem,
 		} {
 			if f.offset+f.size > l.size {
 				t.Errorf("%s: %v is not within %d bytes", test.name, f, l.size)
@@ -243,9 +290,10 @@ func FuzzKinfo(f *testing.F) {
 	f.Add([]byte("\x02\x00\x00\x00/bin/sleep\x00\x00sleep\x0060\x00"), int64(0))
 	f.Add(binary.NativeEndian.AppendUint64(binary.NativeEndian.AppendUint64(nil, 16), 0), int64(0))
 	f.Fuzz(func(t *testing.T, data []byte, boot int64) {
-		for _, l := range []*layout{&freebsdLayout, &openbsdLayout, &netbsdLayout} {
+		for _, l := range []*layout{&freebsdLayout, &dragonflyLayout, &openbsdLayout, &netbsdLayout} {
 			all, err := l.parse(data, boot)
-			if err == nil && len(all) != len(data)/l.size {
+			most := len(data) / l.size
+			if err == nil && (len(all) > most || !l.hasThreads() && len(all) < most) {
 				t.Errorf("%d processes in %d bytes", len(all), len(data))
 			}
 		}

@@ -1,4 +1,4 @@
-//go:build darwin || freebsd || netbsd || openbsd
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
 
 package proctable
 
@@ -62,7 +62,7 @@ func inspect(id ID) (Details, error) {
 // out again between two system calls that follow each other. The kernels do not hurry
 // with that: they give a number out again when they have been through all the others
 // (macOS, FreeBSD, NetBSD), or choose at random, but not among those that became free
-// last (OpenBSD, and FreeBSD with kern.randompid).
+// last (OpenBSD, and FreeBSD with kern.randompid), or wait ten seconds (DragonFly).
 func signal(id ID, sig syscall.Signal) error {
 	// To kill(2) these are not processes. In the table 0 is the kernel itself.
 	if id.PID <= 0 {
@@ -82,7 +82,8 @@ func signal(id ID, sig syscall.Signal) error {
 // is not told.
 func younger(int) ([]Entry, bool) { return nil, false }
 
-// resting goes by the state of the process, which the kernel sets when all threads stop.
+// resting goes by the state of the process, which the kernel sets when all threads stop;
+// on DragonFly, where it does so before, record has asked for all threads.
 func resting(id ID) bool {
 	e, err := lookup(id.PID)
 	if err != nil || e.ID != id {

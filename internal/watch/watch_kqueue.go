@@ -1,4 +1,4 @@
-//go:build darwin || freebsd || netbsd || openbsd
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
 
 package watch
 
@@ -36,7 +36,7 @@ type queue struct {
 // Exit calls notify once when the process ends, also if somebody else has to reap
 // it. The process may not be a zombie yet then, but it runs no program any more. The
 // error for a process that is gone wraps os.ErrProcessDone; where the kernel does not
-// tell the two apart (all but FreeBSD) a zombie counts as gone.
+// tell the two apart (macOS, NetBSD, OpenBSD) a zombie counts as gone.
 //
 // stop may be called at any time, also from notify, and more than once. It does not
 // wait for a notify that is running.
