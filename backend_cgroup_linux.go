@@ -242,13 +242,13 @@ func (b *cgroupBackend) allLocked() []*cgroup {
 	return list
 }
 
-func (b *cgroupBackend) start(cmd *exec.Cmd) error {
+func (b *cgroupBackend) start(cmd *exec.Cmd, _ bool) (*os.Process, error) {
 	c, err := b.enter()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = c.start(cmd)
-	return errors.Join(err, b.leave(c))
+	return nil, errors.Join(err, b.leave(c))
 }
 
 // start starts cmd in the cgroup (clone(2), CLONE_INTO_CGROUP).
@@ -295,7 +295,10 @@ func (b *cgroupBackend) prepare(cmd *exec.Cmd) error {
 	return err
 }
 
-func (b *cgroupBackend) assign(pid int) error {
+func (b *cgroupBackend) assign(pid int) (*os.Process, error) { return nil, b.take(pid) }
+
+// take moves a process into the cgroup, if it is not there.
+func (b *cgroupBackend) take(pid int) error {
 	// What has this number now keeps it while its pidfd tells that it lives.
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

@@ -1,4 +1,4 @@
 package procgroup
 
 // mechanisms are the containments of Linux, strongest first.
-var mechanisms = []mechanism{cgroupMechanism, sessionMechanism}
+var mechanisms = []mechanism{cgroupMechanism, reaperMechanism, sessionMechanism}

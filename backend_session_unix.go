@@ -22,7 +22,7 @@ var sessionMechanism = mechanism{
 	containment: Session,
 	probe:       probeSession,
 	guarded:     true,
-	open:        func() (backend, error) { return new(sessionBackend), nil },
+	open:        func() (backend, error) { return newSessionBackend(), nil },
 }
 
 // probeSession tries whether the process table can be read: without it the members
@@ -42,12 +42,18 @@ type sessionBackend struct {
 	sessions []*session
 	prepared []uint64 // what the guardian knows prepared starts by
 	kills    int      // how often kill was called
-	paused   []proctable.ID
+	crowd    crowd
 	notify   func() // nil if nobody watches
 	closed   bool
 }
 
 var _ backend = (*sessionBackend)(nil)
+
+func newSessionBackend() *sessionBackend {
+	b := new(sessionBackend)
+	b.crowd.look = b.refresh
+	return b
+}
 
 func (b *sessionBackend) prepare(cmd *exec.Cmd) error {
 	if _, err := ownSession(cmd); err != nil {
@@ -60,10 +66,10 @@ func (b *sessionBackend) prepare(cmd *exec.Cmd) error {
 	return nil
 }
 
-func (b *sessionBackend) start(cmd *exec.Cmd) error {
+func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (*os.Process, error) {
 	undo, err := ownSession(cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer undo()
 	b.mu.Lock()
@@ -72,16 +78,16 @@ func (b *sessionBackend) start(cmd *exec.Cmd) error {
 	pending := holdPendingStart(cmd)
 	defer theGuardian.drop(pending)
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	killed, err := b.add(cmd.Process, kills)
 	if err != nil {
-		return errors.Join(err, abandon(cmd))
+		return nil, errors.Join(err, abandon(cmd))
 	}
 	if killed {
-		return gone(b.sweep(unix.SIGKILL))
+		return nil, gone(b.sweep(unix.SIGKILL))
 	}
-	return nil
+	return nil, nil
 }
 
 // abandon ends a command that cannot be made a member.
@@ -133,13 +139,13 @@ func ownSession(cmd *exec.Cmd) (undo func(), err error) {
 	})
 }
 
-func (b *sessionBackend) assign(pid int) error {
+func (b *sessionBackend) assign(pid int) (*os.Process, error) {
 	leader, err := proctable.Lookup(pid)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if leader.Session != pid || leader.Parent != os.Getpid() {
-		return fmt.Errorf("%w: the containment session takes in only children of the owner "+
+		return nil, fmt.Errorf("%w: the containment session takes in only children of the owner "+
 			"that lead a session, as Prepare makes them", errors.ErrUnsupported)
 	}
 	b.mu.Lock()
@@ -147,16 +153,16 @@ func (b *sessionBackend) assign(pid int) error {
 	kills := b.kills
 	b.mu.Unlock()
 	if known {
-		return nil
+		return nil, nil
 	}
 	p, err := os.FindProcess(pid)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = p.Release() }() // the pin has its own handle
 	_, err = b.add(p, kills)
 	b.dropPrepared()
-	return err
+	return nil, err
 }
 
 // dropPrepared tells the guardian that the oldest of the prepared starts is over.
@@ -191,136 +197,19 @@ func (b *sessionBackend) kill() error {
 	return gone(b.sweep(unix.SIGKILL))
 }
 
-// sessionRounds is how often a sweep looks for new members before it gives up.
-const sessionRounds = 32
+func (b *sessionBackend) pause(ctx context.Context) error { return b.crowd.pause(ctx, &b.mu) }
+
+func (b *sessionBackend) unpause() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.crowd.unpause()
+}
 
 // sweep sends a signal to every member, once to each, until it finds no more.
 func (b *sessionBackend) sweep(sig syscall.Signal) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	groups := make(map[*session]bool)
-	reached := make(map[proctable.ID]bool)
-	var errs []error
-	for range sessionRounds {
-		members, err := b.refresh()
-		if err != nil {
-			return err
-		}
-		if sig == unix.SIGKILL {
-			clear(groups) // twice does no harm, and reaches who has come since
-		}
-		calm := true
-		for _, m := range members {
-			if reached[m.ID] {
-				continue
-			}
-			reached[m.ID] = true
-			calm = false
-			if err := m.signal(sig, groups); err != nil {
-				errs = append(errs, fmt.Errorf("process %d: %w", m.PID, err))
-			}
-		}
-		if calm && len(reached) == 0 {
-			return os.ErrProcessDone
-		}
-		if calm {
-			return errors.Join(errs...)
-		}
-	}
-	return errors.Join(append(errs, errTooRestless)...)
-}
-
-var errTooRestless = errors.New("members are forked faster than they can be found")
-
-func (b *sessionBackend) pause(ctx context.Context) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var before map[proctable.ID]bool // who was stopped already
-	stopped := 0                     // how many there were when all were last seen to stand still
-	for pause := 200 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		members, err := b.refresh()
-		if err != nil {
-			return errors.Join(err, b.unpauseLocked())
-		}
-		if before == nil {
-			before = stillOnes(members)
-		}
-		moving := b.halt(members, before)
-		// Twice in a row: who was read first may have forked before it stood still.
-		if moving == 0 && stopped == len(members) {
-			return nil
-		}
-		stopped = -1
-		if moving == 0 {
-			stopped = len(members)
-			continue
-		}
-		b.mu.Unlock() // a kill must not wait for a pause
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
-		b.mu.Lock()
-		if ctx.Err() != nil {
-			return errors.Join(ctx.Err(), b.unpauseLocked())
-		}
-	}
-}
-
-// stillOnes returns the members that are stopped.
-func stillOnes(members []member) map[proctable.ID]bool {
-	still := make(map[proctable.ID]bool)
-	for _, m := range members {
-		if m.State == proctable.Stopped {
-			still[m.ID] = true
-		}
-	}
-	return still
-}
-
-// halt stops the members that are not stopped, and tells how many those were. It notes
-// all whom unpause has to wake, which those that were stopped before are not.
-//
-// A member that is blocked in the kernel cannot run before it has stopped: it counts as
-// stopped. The parent of a vfork child is one, for as long as the pause lasts.
-func (b *sessionBackend) halt(members []member, before map[proctable.ID]bool) (moving int) {
-	b.paused = b.paused[:0]
-	groups := make(map[*session]bool)
-	for _, m := range members {
-		if before[m.ID] {
-			continue
-		}
-		b.paused = append(b.paused, m.ID)
-		resting := proctable.Resting(m.ID)
-		if !resting {
-			moving++
-		} else if m.State == proctable.Stopped {
-			continue
-		}
-		// Who cannot be stopped stays among the moving.
-		_ = m.signal(unix.SIGSTOP, groups)
-	}
-	return moving
-}
-
-func (b *sessionBackend) unpause() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.unpauseLocked()
-}
-
-func (b *sessionBackend) unpauseLocked() error {
-	var errs []error
-	for _, id := range b.paused {
-		err := proctable.Signal(id, unix.SIGCONT)
-		if err != nil && !errors.Is(err, os.ErrProcessDone) {
-			errs = append(errs, fmt.Errorf("process %d: %w", id.PID, err))
-		}
-	}
-	b.paused = nil
-	return errors.Join(errs...)
+	return b.crowd.sweep(sig)
 }
 
 func (b *sessionBackend) empty() (bool, error) {
@@ -358,16 +247,7 @@ func (b *sessionBackend) processes() ([]Process, error) {
 	b.mu.Lock()
 	members, err := b.refresh()
 	b.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Process, 0, len(members))
-	for _, m := range members {
-		if p, err := describe(m.ID); err == nil { // else it is gone
-			list = append(list, p)
-		}
-	}
-	return list, nil
+	return describeAll(members), err
 }
 
 func (b *sessionBackend) stats() (Stats, error) {
@@ -382,25 +262,8 @@ func (b *sessionBackend) stats() (Stats, error) {
 		ReadBytes: knownBytes(0), WriteBytes: knownBytes(0), Memory: knownBytes(0),
 		Processes: known(0), Threads: known(0),
 	}
-	for _, m := range members {
-		u, err := proctable.Measure(m.ID)
-		if errors.Is(err, os.ErrProcessDone) {
-			continue
-		}
-		if err != nil {
-			return Stats{}, err
-		}
-		total.add(Stats{
-			User:       known(u.User),
-			System:     known(u.System),
-			ReadBytes:  knownBytes(u.ReadBytes),
-			WriteBytes: knownBytes(u.WriteBytes),
-			Memory:     knownBytes(u.Proportional),
-			Processes:  known(1),
-			Threads:    known(u.Threads),
-		})
-	}
-	return total, nil
+	err = total.addMembers(members, false)
+	return total, err
 }
 
 func (b *sessionBackend) release() error {

@@ -21,6 +21,12 @@ const (
 	// delegated subtrees. It guarantees NoEscape, AtomicPause and Accounting.
 	Cgroup Containment = "cgroup"
 
+	// Reaper starts the commands below a helper process that is the parent of all who
+	// lose theirs (PR_SET_CHILD_SUBREAPER in prctl(2), Linux 3.4), so that nobody can
+	// leave it, whatever sessions it makes. It needs no privileges, only [Init]. It
+	// guarantees NoEscape, DiesWithOwner and Accounting.
+	Reaper Containment = "reaper"
+
 	// Session gives each command a session of its own (setsid(2)) and finds the
 	// members by it. It works on every Unix that this package knows and guarantees
 	// nothing: a member that calls setsid has left, and is found only when it was
@@ -45,10 +51,10 @@ func (c *Containment) UnmarshalText(text []byte) error {
 	switch name := Containment(text); name {
 	case Auto, "auto":
 		*c = Auto
-	case Cgroup, Session:
+	case Cgroup, Reaper, Session:
 		*c = name
 	default:
-		return fmt.Errorf("procgroup: no containment is called %q (there are auto, cgroup, session): %w",
+		return fmt.Errorf("procgroup: no containment is called %q (there are auto, cgroup, reaper, session): %w",
 			text, os.ErrInvalid)
 	}
 	return nil

@@ -27,14 +27,14 @@ type sessionCharge struct {
 
 // sessionEstate is a session in the guardian: it follows it as the owner does, so that it
 // knows the members when it has to end them.
-type sessionEstate struct{ backend sessionBackend }
+type sessionEstate struct{ backend *sessionBackend }
 
 func newSessionEstate(body json.RawMessage, file int) (estate, error) {
 	var c sessionCharge
 	if err := json.Unmarshal(body, &c); err != nil {
 		return nil, err
 	}
-	e := new(sessionEstate)
+	e := &sessionEstate{newSessionBackend()}
 	e.backend.mu.Lock()
 	defer e.backend.mu.Unlock()
 	s := &session{number: c.Number, first: c.Seen, seen: c.Seen, pin: adoptPin(file)}
@@ -96,7 +96,7 @@ func (e *pendingEstate) end() {
 		if err != nil || !e.isTimeOf(d.StartTime) || !e.matches(d.Command) {
 			continue
 		}
-		s := sessionEstate{}
+		s := sessionEstate{newSessionBackend()}
 		s.backend.sessions = []*session{{number: entry.PID, anchors: []proctable.ID{entry.ID}}}
 		s.end()
 	}

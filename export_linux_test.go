@@ -14,3 +14,10 @@ func WithoutCgroupKill() (restore func(), err error) {
 	s.features.Kill = false
 	return func() { s.features.Kill = before }, nil
 }
+
+func init() {
+	endIdle = func() {
+		endIdleReapers()
+		idleReapers.listening.Wait()
+	}
+}

@@ -5,6 +5,7 @@ package procgroup
 // DismissHelpers ends the helpers that are kept for the next group, and waits for their
 // end, if no group needs them.
 func DismissHelpers() {
+	endIdle()
 	theGuardian.endIfIdle()
 	theGuardian.listening.Wait()
 }
@@ -18,3 +19,6 @@ func GuardianPID() int {
 	}
 	return theGuardian.process.Pid
 }
+
+// endIdle ends other helpers that are kept.
+var endIdle = func() {}

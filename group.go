@@ -55,7 +55,7 @@ type Group struct {
 
 	mu       sync.Mutex
 	leader   *os.Process
-	adopted  *os.Process   // the leader, if Assign has found it
+	adopted  *os.Process   // the leader, if nobody else has its handle
 	started  bool          // there is, or may have been, a member
 	starting int           // starts under way
 	settled  chan struct{} // closed when starting gets 0; nil if nobody waits for that
@@ -121,20 +121,38 @@ func (g *Group) Guarantees() Guarantees {
 //
 // A Start beside a Kill starts a process that the Kill either ends or does not
 // concern.
-func (g *Group) Start(cmd *exec.Cmd) error {
+func (g *Group) Start(cmd *exec.Cmd) error { return g.start(cmd, cmd != nil && isPlain(cmd)) }
+
+func (g *Group) start(cmd *exec.Cmd, plain bool) error {
 	if err := checkUnstarted(cmd); err != nil {
 		return fail("start", nil, err)
 	}
 	if err := g.beginStart(); err != nil {
 		return fail("start", nil, err)
 	}
-	err := g.backend.start(cmd)
-	if err != nil {
+	leader, err := g.backend.start(cmd, plain)
+	switch {
+	case err != nil:
 		g.endStart(nil)
 		return fail("start", nil, err)
+	case leader != nil:
+		g.endStart(leader)
+		g.adopt(leader)
+	default:
+		g.endStart(cmd.Process)
 	}
-	g.endStart(cmd.Process)
 	return nil
+}
+
+// isPlain reports whether os/exec has nothing to do for cmd but to start it, as far as can
+// be told: no copying, no context, no files that are closed after the start.
+func isPlain(cmd *exec.Cmd) bool {
+	for _, stream := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if stream != nil && stream != os.Stdin && stream != os.Stdout && stream != os.Stderr {
+			return false
+		}
+	}
+	return cmd.Cancel == nil && cmd.WaitDelay == 0
 }
 
 func checkUnstarted(cmd *exec.Cmd) error {
@@ -241,22 +259,27 @@ func (g *Group) Assign(pid int) error {
 		return fail("assign", nil, err)
 	}
 	p, err := os.FindProcess(pid)
+	var leader *os.Process
 	if err == nil {
-		err = g.backend.assign(pid)
+		leader, err = g.backend.assign(pid)
+	}
+	if p != nil && (err != nil || leader != nil) {
+		_ = p.Release()
 	}
 	if err != nil {
-		if p != nil {
-			_ = p.Release()
-		}
 		g.endStart(nil)
 		return fail("assign", ErrAssign, err)
+	}
+	if leader != nil {
+		p = leader
 	}
 	g.endStart(p)
 	g.adopt(p)
 	return nil
 }
 
-// adopt keeps the handle of an assigned process, if it is the leader, until the end.
+// adopt keeps the handle of a process that only the group has, if it is the leader, until
+// the end.
 func (g *Group) adopt(p *os.Process) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

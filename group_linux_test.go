@@ -105,7 +105,7 @@ func TestCredentialIsKept(t *testing.T) {
 		cmd.Env = append(os.Environ(), payloadEnv+"="+f.mark)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		start(t, g, cmd)
-		status, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/status")
+		status, err := os.ReadFile("/proc/" + strconv.Itoa(g.Leader().Pid) + "/status")
 		must(t, err)
 		if !strings.Contains(string(status), "Uid:\t65534\t") {
 			t.Errorf("the command does not run as another user:\n%s", status)

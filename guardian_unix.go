@@ -115,7 +115,17 @@ func (g *guardian) endIfIdle() {
 	if g.users == 0 && g.conn != nil {
 		g.conn.Close()
 		g.conn = nil
+		g.closeReplies()
 		g.stopIdle()
+	}
+}
+
+// closeReplies tells those who have asked something that there is no answer. The caller
+// holds mu.
+func (g *guardian) closeReplies() {
+	for id, answer := range g.replies {
+		close(answer)
+		delete(g.replies, id)
 	}
 }
 
@@ -172,10 +182,7 @@ func (g *guardian) listen(process *os.Process, conn *helper.Conn) {
 	if g.conn == conn { // it was killed, else we have closed it
 		conn.Close()
 		g.conn = nil
-		for id, answer := range g.replies {
-			close(answer)
-			delete(g.replies, id)
-		}
+		g.closeReplies()
 		g.replace()
 	}
 	g.mu.Unlock()

@@ -116,29 +116,6 @@ func (s *session) free() {
 	}
 }
 
-// member is a process in a session.
-type member struct {
-	proctable.Entry
-	in *session
-}
-
-// signal sends a signal to a member. Who is in the leader's process group is reached
-// with all others in it, at once, and with those that are just being forked; groups tells
-// for which sessions that was done.
-func (m member) signal(sig unix.Signal, groups map[*session]bool) error {
-	if m.Group == m.in.number {
-		if groups[m.in] {
-			return nil // it was there, or its parent was
-		}
-		// Some systems give EPERM when there are only zombies: go by the number then.
-		if m.in.signalGroup(sig) == nil {
-			groups[m.in] = true
-			return nil
-		}
-	}
-	return gone(proctable.Signal(m.ID, sig))
-}
-
 // refresh looks who is in the sessions, adds the sessions that members have started,
 // drops those in which nobody lives, and returns the members alive. The caller holds mu.
 func (b *sessionBackend) refresh() ([]member, error) {

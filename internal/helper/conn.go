@@ -54,6 +54,16 @@ func NewPair() (ours *Conn, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
+// NewSocketPair returns two connected descriptors, of which others make the ends of a
+// connection.
+func NewSocketPair() (a, b *os.File, err error) {
+	pair, err := socketpair()
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	return os.NewFile(uintptr(pair[0]), "mirror"), os.NewFile(uintptr(pair[1]), "reaper"), nil
+}
+
 // FromFD returns the end of a connection that a descriptor is, which it takes over.
 func FromFD(fd int) (*Conn, error) { return newConn(fd) }
 
@@ -135,14 +145,25 @@ func (c *Conn) Send(message []byte, files ...int) error {
 // Receive waits for a message. The descriptors in files are the caller's to close. It
 // returns io.EOF when the other end is closed, and there is no message any more.
 func (c *Conn) Receive() (message []byte, files []int, err error) {
-	waitErr := c.raw.Read(func(uintptr) bool {
+	err = c.Await(func() (err error) {
 		message, files, err = c.TryReceive()
+		return err
+	})
+	return message, files, err
+}
+
+// Await calls try, and again whenever something has come, until it returns something else
+// than unix.EAGAIN.
+func (c *Conn) Await(try func() error) error {
+	var err error
+	waitErr := c.raw.Read(func(uintptr) bool {
+		err = try()
 		return !errors.Is(err, unix.EAGAIN)
 	})
 	if waitErr != nil {
-		return nil, nil, waitErr
+		return waitErr
 	}
-	return message, files, err
+	return err
 }
 
 // TryReceive is Receive without the wait: if there is no whole message, the error is

@@ -82,7 +82,7 @@ func prepare(role Role) (*Conn, error) {
 		return nil, ErrPrivileges
 	}
 	fd := socket
-	if role == Mirror && len(os.Args) > 1 {
+	if role == Mirror && len(os.Args) > 2 {
 		fd, _ = strconv.Atoi(os.Args[1])
 	}
 	conn, err := inherit(fd)
@@ -93,13 +93,27 @@ func prepare(role Role) (*Conn, error) {
 		return conn, nil // it has the descriptors of the command
 	}
 	closeInherited(fd)
-	signal.Ignore(unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
-		unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM)
+	discardSignals()
 	rename("procgroup-" + string(role))
 	if err := os.Chdir("/"); err != nil { // so as not to keep a file system busy
 		return nil, err
 	}
 	return conn, conn.Send([]byte(hello))
+}
+
+// discardSignals makes this process not react to signals that end or stop others. They are
+// not ignored, since commands that it starts would ignore them too (execve(2)); and those
+// that the owner ignores stay so.
+func discardSignals() {
+	sink := make(chan os.Signal) // nobody receives
+	for _, sig := range []os.Signal{
+		unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
+		unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
+	} {
+		if !signal.Ignored(sig) {
+			signal.Notify(sink, sig)
+		}
+	}
 }
 
 // inherit returns the connection that an inherited descriptor is an end of.
@@ -139,8 +153,8 @@ func closeInherited(keep int) {
 	}
 }
 
-// Start starts a helper for the process with the number owner. It has one end of a
-// connection; theirs is it, and is closed.
+// Start starts a helper for the process with the number owner. Theirs is its end of the
+// connection to whom it gets its orders from, and is closed.
 func Start(role Role, theirs *os.File, owner int, program string) (*os.Process, error) {
 	defer theirs.Close()
 	if raised() {
@@ -183,11 +197,47 @@ func (c *Conn) AwaitHello() error {
 }
 
 // MirrorCommand returns the path and the arguments of a mirror, which is started like a
-// command, with the descriptors of that command and its end of the connection as fd.
-func MirrorCommand(fd, owner int, program string) (path string, args []string, err error) {
+// command: with the descriptors of that command, and its end of the connection as fd.
+func MirrorCommand(fd int, files []int, owner int, program string) (path string, args []string, err error) {
 	if raised() {
 		return "", nil, ErrPrivileges
 	}
 	path, err = executable()
-	return path, []string{Mirror.argv0(), strconv.Itoa(fd), "for", strconv.Itoa(owner), program}, err
+	args = []string{Mirror.argv0(), strconv.Itoa(fd), joinNumbers(files), "for", strconv.Itoa(owner), program}
+	return path, args, err
+}
+
+// MirrorFiles returns the descriptors that this process, a mirror, has of a command.
+func MirrorFiles() []int {
+	var files []int
+	for _, number := range strings.Split(os.Args[2], ",") {
+		if fd, err := strconv.Atoi(number); err == nil {
+			files = append(files, fd)
+		}
+	}
+	return files
+}
+
+func joinNumbers(list []int) string {
+	var b strings.Builder
+	for i, n := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(n))
+	}
+	return b.String()
+}
+
+// IsMirror reports whether a command line is that of a mirror.
+func IsMirror(args []string) bool { return len(args) > 0 && args[0] == Mirror.argv0() }
+
+// Owner returns the number and the name of the program that this process, a helper, is
+// there for.
+func Owner() (pid int, program string) {
+	if len(os.Args) < 4 {
+		return 0, ""
+	}
+	pid, _ = strconv.Atoi(os.Args[2])
+	return pid, os.Args[3]
 }

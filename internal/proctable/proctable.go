@@ -62,6 +62,8 @@ type Details struct {
 // tell, at all or to this user.
 type Usage struct {
 	User, System          time.Duration
+	ReapedUser            time.Duration // CPU time of children that it has waited for, and theirs
+	ReapedSystem          time.Duration
 	Proportional          int64 // bytes of memory, shared pages divided by who shares them
 	ReadBytes, WriteBytes int64 // from and to block devices
 	Threads               int

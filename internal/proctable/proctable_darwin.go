@@ -99,7 +99,7 @@ func measure(id ID) (Usage, error) {
 	if _, err := find(id); err != nil {
 		return Usage{}, err
 	}
-	u := Usage{User: -1, System: -1, Proportional: -1, ReadBytes: -1, WriteBytes: -1, Threads: -1}
+	u := Usage{User: -1, System: -1, ReapedUser: -1, ReapedSystem: -1, Proportional: -1, ReadBytes: -1, WriteBytes: -1, Threads: -1}
 	var task taskInfo
 	if procInfo(procInfoPID, id.PID, procPIDTaskInfo, unsafe.Pointer(&task), unsafe.Sizeof(task)) {
 		u.User = duration(task.User)

@@ -87,6 +87,8 @@ func orGone(pid int, err error) error {
 type stat struct {
 	Entry
 	user, system time.Duration
+	reapedUser   time.Duration // of children that were waited for
+	reapedSystem time.Duration
 	threads      int
 	resident     int64 // pages
 }
@@ -119,10 +121,12 @@ func parseStat(line []byte) (stat, error) {
 			State:   stateOf(fields[0][0]),
 			Name:    string(line[left+1 : right]),
 		},
-		user:     time.Duration(number(fields[11])) * time.Second / ticksPerSecond,
-		system:   time.Duration(number(fields[12])) * time.Second / ticksPerSecond,
-		threads:  int(number(fields[17])),
-		resident: number(fields[21]),
+		user:         time.Duration(number(fields[11])) * time.Second / ticksPerSecond,
+		system:       time.Duration(number(fields[12])) * time.Second / ticksPerSecond,
+		reapedUser:   time.Duration(number(fields[13])) * time.Second / ticksPerSecond,
+		reapedSystem: time.Duration(number(fields[14])) * time.Second / ticksPerSecond,
+		threads:      int(number(fields[17])),
+		resident:     number(fields[21]),
 	}
 	if err := errors.Join(err, e); err != nil {
 		return stat{}, fmt.Errorf("process status %.40q: %w", line, err)
@@ -296,6 +300,7 @@ func measure(id ID) (Usage, error) {
 	}
 	defer p.close()
 	u := Usage{User: st.user, System: st.system, Threads: st.threads,
+		ReapedUser: st.reapedUser, ReapedSystem: st.reapedSystem,
 		Proportional: -1, ReadBytes: -1, WriteBytes: -1}
 	// Both may be closed to us, for a process of another user.
 	if data, err := p.read("smaps_rollup"); err == nil {

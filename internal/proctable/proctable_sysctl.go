@@ -109,7 +109,9 @@ func measure(id ID) (Usage, error) {
 		return Usage{}, err
 	}
 	return Usage{
-		User: d.User, System: d.System, Threads: d.Threads,
+		ReapedUser:   -1,
+		ReapedSystem: -1,
+		User:         d.User, System: d.System, Threads: d.Threads,
 		Proportional: -1,
 		// There are counts of blocks, of no certain size.
 		ReadBytes: -1, WriteBytes: -1,

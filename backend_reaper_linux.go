@@ -1,0 +1,342 @@
+package procgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/procgroup/procgroup/internal/proctable"
+	"github.com/procgroup/procgroup/internal/reaper"
+)
+
+var reaperMechanism = mechanism{
+	containment: Reaper,
+	guarantees:  NoEscape | DiesWithOwner | Accounting,
+	probe:       probeReaper,
+	open:        func() (backend, error) { return newReaperBackend(), nil },
+}
+
+// probeReaper tries whether a reaper can be had, and can find its children.
+func probeReaper() error {
+	err := theGuardian.hire()
+	defer theGuardian.dismiss()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid())); err != nil {
+		return fmt.Errorf("the kernel does not list children (CONFIG_PROC_CHILDREN): %w", err)
+	}
+	return nil
+}
+
+// reaperBackend holds a group below a helper that is the parent of all who lose theirs. A
+// reaper that was told to kill ends what is started by it until nobody is left, so after a
+// kill the next start takes another one; the group's members are those of all of them.
+type reaperBackend struct {
+	mu       sync.Mutex
+	cur      *reaperClient   // where commands are started; nil from a kill to the next start
+	earlier  []*reaperClient // that may still have members
+	used     *Stats          // what members of others had used; nil if there are none
+	crowd    crowd
+	prepared []*preparedStart
+	mirrors  map[int]bool // the numbers of those that were assigned
+	notify   func()       // nil if nobody watches
+	closed   bool
+}
+
+var _ backend = (*reaperBackend)(nil)
+
+func newReaperBackend() *reaperBackend {
+	b := &reaperBackend{mirrors: make(map[int]bool)}
+	b.crowd.look = b.members
+	return b
+}
+
+// enter returns the reaper to start a command with.
+func (b *reaperBackend) enter(now imprint) (*reaperClient, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, ErrClosed
+	}
+	if b.cur != nil && !b.cur.isGone() && b.cur.likens.equal(now) {
+		return b.cur, nil
+	}
+	b.retire()
+	b.prune()
+	next, err := takeReaper(now)
+	if err != nil {
+		return nil, err
+	}
+	next.watch(b.notify)
+	b.cur = next
+	return next, nil
+}
+
+// retire starts nothing more with the current reaper. The caller holds mu.
+func (b *reaperBackend) retire() {
+	if b.cur != nil {
+		b.earlier = append(b.earlier, b.cur)
+		b.cur = nil
+	}
+}
+
+// prune gives back the reapers that have no members any more. The caller holds mu.
+func (b *reaperBackend) prune() {
+	b.earlier = slices.DeleteFunc(b.earlier, func(r *reaperClient) bool {
+		if !r.empty() {
+			return false
+		}
+		b.account(r)
+		r.giveBack()
+		return true
+	})
+}
+
+// account remembers what the members of a reaper have used. The caller holds mu.
+func (b *reaperBackend) account(r *reaperClient) {
+	used, err := r.used()
+	if err != nil {
+		return
+	}
+	if b.used != nil {
+		used.add(*b.used)
+	}
+	b.used = &used
+}
+
+// used returns what those have used whom the reaper has waited for.
+func (r *reaperClient) used() (Stats, error) {
+	now, err := proctable.Measure(r.id)
+	if errors.Is(err, os.ErrProcessDone) {
+		now, err = r.before, nil // it was killed, and nobody knows
+	}
+	if err != nil {
+		return Stats{}, err
+	}
+	return Stats{
+		User:       known(now.ReapedUser - r.before.ReapedUser),
+		System:     known(now.ReapedSystem - r.before.ReapedSystem),
+		ReadBytes:  knownBytes(since(now.ReadBytes, r.before.ReadBytes)),
+		WriteBytes: knownBytes(since(now.WriteBytes, r.before.WriteBytes)),
+		Memory:     knownBytes(0),
+		Processes:  known(0),
+		Threads:    known(0),
+	}, nil
+}
+
+// since returns how much a figure has grown, negative if it is not known.
+func since(now, before int64) int64 {
+	if now < 0 || before < 0 {
+		return -1
+	}
+	return max(0, now-before)
+}
+
+func (r *reaperClient) watch(notify func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notify = notify
+}
+
+// all returns the reapers that hold the group. The caller holds mu.
+func (b *reaperBackend) all() []*reaperClient {
+	list := slices.Clone(b.earlier)
+	if b.cur != nil {
+		list = append(list, b.cur)
+	}
+	return list
+}
+
+// members lists the processes below the reapers: they all descend from them, since who has
+// lost its parent becomes the reaper's child. The caller holds mu.
+func (b *reaperBackend) members() ([]member, error) {
+	return b.below(func(e proctable.Entry) bool { return e.Alive() })
+}
+
+// below lists the processes below the reapers that are wanted. The caller holds mu.
+func (b *reaperBackend) below(wanted func(proctable.Entry) bool) ([]member, error) {
+	b.prune()
+	reapers := b.all()
+	if len(reapers) == 0 || b.emptyLocked() {
+		return nil, nil
+	}
+	table, err := proctable.All()
+	if err != nil {
+		return nil, err
+	}
+	children := make(map[int][]proctable.Entry)
+	for _, e := range table {
+		children[e.Parent] = append(children[e.Parent], e)
+	}
+	var members []member
+	for _, r := range reapers {
+		if root, err := proctable.Lookup(r.id.PID); err != nil || root.ID != r.id {
+			continue // it was killed: see purge
+		}
+		queue := children[r.id.PID]
+		for len(queue) > 0 {
+			e := queue[0]
+			queue = append(queue[1:], children[e.PID]...)
+			if wanted(e) {
+				members = append(members, member{Entry: e})
+			}
+		}
+	}
+	return members, nil
+}
+
+func (b *reaperBackend) resumeProcess(int) error { return nil }
+
+func (b *reaperBackend) pause(ctx context.Context) error { return b.crowd.pause(ctx, &b.mu) }
+
+func (b *reaperBackend) unpause() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.crowd.unpause()
+}
+
+func (b *reaperBackend) signal(sig os.Signal) error {
+	number, err := unixSignal(sig)
+	if err != nil {
+		return err
+	}
+	return b.sweep(number)
+}
+
+func (b *reaperBackend) sweep(sig syscall.Signal) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.crowd.sweep(sig)
+}
+
+func (b *reaperBackend) terminate() error {
+	// A member that is stopped has to run to get the first.
+	return errors.Join(b.sweep(unix.SIGTERM), gone(b.sweep(unix.SIGCONT)))
+}
+
+func (b *reaperBackend) kill() error {
+	b.mu.Lock()
+	b.retire()
+	condemned := slices.Clone(b.earlier)
+	b.mu.Unlock()
+	var errs []error
+	for _, r := range condemned {
+		err := r.order(reaper.Kill)
+		if err != nil && r.isGone() {
+			err = r.purge()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (b *reaperBackend) empty() (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.emptyLocked(), nil
+}
+
+func (b *reaperBackend) emptyLocked() bool {
+	for _, r := range b.all() {
+		if !r.empty() {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *reaperBackend) watch(notify func()) (stop func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.setNotify(notify)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.setNotify(nil)
+	}, nil
+}
+
+func (b *reaperBackend) setNotify(notify func()) {
+	b.notify = notify
+	for _, r := range b.all() {
+		r.watch(notify)
+	}
+}
+
+func (b *reaperBackend) processes() ([]Process, error) {
+	b.mu.Lock()
+	members, err := b.members()
+	b.mu.Unlock()
+	return describeAll(members), err
+}
+
+func (b *reaperBackend) stats() (Stats, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	members, err := b.below(func(proctable.Entry) bool { return true })
+	if err != nil {
+		return Stats{}, err
+	}
+	total := Stats{
+		User: known[time.Duration](0), System: known[time.Duration](0),
+		ReadBytes: knownBytes(0), WriteBytes: knownBytes(0), Memory: knownBytes(0),
+		Processes: known(0), Threads: known(0),
+	}
+	if b.used != nil {
+		total = *b.used
+	}
+	for _, r := range b.all() {
+		used, err := r.used()
+		if err != nil {
+			return Stats{}, err
+		}
+		total.add(used)
+	}
+	err = total.addMembers(members, true)
+	return total, err
+}
+
+func (b *reaperBackend) release() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	for _, r := range b.all() {
+		if r.empty() {
+			r.giveBack()
+		} else {
+			errs = append(errs, r.release())
+		}
+	}
+	b.freeLocked()
+	return errors.Join(errs...)
+}
+
+func (b *reaperBackend) close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.emptyLocked() {
+		return errOccupied
+	}
+	for _, r := range b.all() {
+		r.giveBack()
+	}
+	b.freeLocked()
+	return nil
+}
+
+func (b *reaperBackend) freeLocked() {
+	b.closed = true
+	b.cur, b.earlier = nil, nil
+	for _, p := range b.prepared {
+		p.free()
+	}
+	b.prepared = nil
+}

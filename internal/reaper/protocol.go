@@ -1,0 +1,120 @@
+//go:build linux || dragonfly || freebsd
+
+// Package reaper is what a helper does that holds commands as their ancestor: it starts
+// them, adopts what they leave behind, and kills it all when it is told to, or when its
+// owner is dead. The kernel makes sure that nobody gets away: whoever loses its parent
+// below the helper becomes a child of the helper (PR_SET_CHILD_SUBREAPER in prctl(2),
+// PROC_REAP_ACQUIRE in procctl(2)), and when wait4(2) says ECHILD nobody is left.
+//
+// A command is the child of the helper and not of the owner, who has to wait for it all the
+// same. So it gets a stand-in that is its child, the mirror: that passes on the signals it
+// gets, and ends as the command has.
+package reaper
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/procgroup/procgroup/internal/helper"
+)
+
+// Order is what the owner tells a reaper.
+type Order struct {
+	Op    Op
+	ID    uint64 // of the answer, if there is one
+	Start *Spec  `json:",omitempty"`
+}
+
+// Op is an operation of a reaper.
+type Op string
+
+// The operations.
+const (
+	// Start starts a command. With the order come the directory that the owner is in, the
+	// reaper's end of a connection to the mirror, then, if the command has one, its cgroup,
+	// and, unless the mirror has them, its files.
+	Start Op = "start"
+
+	// Kill kills everybody, those too that starts under way add. The answer comes when it
+	// has begun; nobody escapes from then on.
+	Kill Op = "kill"
+
+	// Release lets everybody live on. The reaper ends when the commands have.
+	Release Op = "release"
+)
+
+// Spec is a command. Texts may hold any bytes, which those in JSON may not.
+type Spec struct {
+	Path, Dir []byte
+	Args, Env [][]byte
+	Umask     int
+	Attr      syscall.SysProcAttr
+
+	// Files are the descriptors that the command has: those that come with the order, or
+	// from the mirror, have these numbers. The others below the highest are closed, but
+	// for those of 0, 1 and 2 that are named in Null.
+	Files []int
+	Null  []int
+
+	FilesFromMirror bool
+}
+
+// Report is what a reaper tells the owner: an answer, or, with an ID of 0, that nobody is
+// left.
+type Report struct {
+	ID    uint64
+	PID   int           // of a command that was started
+	Errno syscall.Errno // 0 if it could be done
+
+	// Starts is how many starts there were when nobody was left.
+	Starts uint64
+}
+
+// mirrorMessage is what a reaper and a mirror tell each other.
+type mirrorMessage struct {
+	kind  mirrorKind
+	value uint32
+}
+
+type mirrorKind uint32
+
+const (
+	exited   mirrorKind = 1 // the command has exited with this status
+	signaled mirrorKind = 2 // it was ended by this signal; from a mirror: it is to get this signal
+	files    mirrorKind = 3 // from a mirror, with its number: the descriptors are the command's
+)
+
+const mirrorSize = 8
+
+func (m mirrorMessage) send(c *helper.Conn, files ...int) error {
+	var data [mirrorSize]byte
+	binary.NativeEndian.PutUint32(data[:], uint32(m.kind))
+	binary.NativeEndian.PutUint32(data[4:], m.value)
+	return c.Send(data[:], files...)
+}
+
+func receiveMirror(c *helper.Conn) (m mirrorMessage, files []int, err error) {
+	data, files, err := c.Receive()
+	if err != nil {
+		return m, nil, err
+	}
+	if len(data) != mirrorSize {
+		helper.CloseFiles(files)
+		return m, nil, fmt.Errorf("a message of %d bytes from a mirror: %w", len(data), os.ErrInvalid)
+	}
+	m.kind = mirrorKind(binary.NativeEndian.Uint32(data))
+	m.value = binary.NativeEndian.Uint32(data[4:])
+	return m, files, nil
+}
+
+// Send sends an order to a reaper.
+func (o Order) Send(c *helper.Conn, files ...int) error {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	return c.Send(text, files...)
+}

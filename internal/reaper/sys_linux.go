@@ -1,0 +1,53 @@
+package reaper
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// waitAll makes wait4 see children that were cloned with another signal than SIGCHLD, or
+// none, too (wait4(2), __WALL).
+const waitAll = unix.WALL
+
+// Acquire makes this process the parent of all below it who lose theirs.
+func Acquire() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
+// Relinquish undoes Acquire for those who lose their parent from then on.
+func Relinquish() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }
+
+// Children returns the numbers of the children of this process, zombies included.
+func Children() []int {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, thread := range threads {
+		data, err := os.ReadFile("/proc/self/task/" + thread.Name() + "/children")
+		if err != nil {
+			continue // the thread has ended, and its children are another's
+		}
+		for field := range bytes.FieldsSeq(data) {
+			if pid, err := strconv.Atoi(string(field)); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// takeCgroup takes the cgroup of the command off the descriptors that came with its order.
+func (spec *Spec) takeCgroup(files []int) (rest []int, err error) {
+	if !spec.Attr.UseCgroupFD {
+		return files, nil
+	}
+	if len(files) == 0 {
+		return nil, syscall.EBADF
+	}
+	spec.Attr.CgroupFD = files[0]
+	return files[1:], nil
+}

@@ -1,0 +1,396 @@
+package procgroup
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/procgroup/procgroup/internal/helper"
+	"github.com/procgroup/procgroup/internal/proctable"
+	"github.com/procgroup/procgroup/internal/reaper"
+)
+
+// A command below a reaper is not the owner's child, which os/exec wants: it gets a mirror
+// that is (see package reaper). There are two ways to make one.
+//
+// If os/exec has nothing to do for the command but to start it, the guardian forks the
+// mirror, in no time. Otherwise os/exec starts the mirror as if it were the command, with
+// the files that os/exec has made for it, and the mirror hands these on. That takes as long
+// as any start of this program.
+
+// start starts a command. If os/exec has nothing else to do for it, it is plain.
+func (b *reaperBackend) start(cmd *exec.Cmd, plain bool) (leader *os.Process, err error) {
+	if cmd.Err != nil || cmd.Path == "" {
+		return nil, cmd.Start() // says what is wrong
+	}
+	now, err := takeImprint()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := newSpec(cmd, now)
+	if err != nil {
+		return nil, err
+	}
+	r, err := b.enter(now)
+	if err != nil {
+		return nil, err
+	}
+	var pid int
+	if plain {
+		pid, err = r.startPlain(cmd, spec)
+	} else {
+		pid, err = r.startMirrored(cmd, spec)
+	}
+	if err != nil {
+		return nil, startError(cmd, err)
+	}
+	return b.findLeader(pid), nil
+}
+
+// startError makes what a reaper says of a start that has failed the error that os/exec
+// would have returned.
+func startError(cmd *exec.Cmd, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return &fs.PathError{Op: "fork/exec", Path: cmd.Path, Err: errno}
+	}
+	return err
+}
+
+// newSpec returns what a reaper has to know of a command.
+func newSpec(cmd *exec.Cmd, now imprint) (*reaper.Spec, error) {
+	spec := &reaper.Spec{
+		Path: []byte(cmd.Path), Dir: []byte(cmd.Dir),
+		Args: byteTexts(cmd.Args), Env: byteTexts(cmd.Environ()), Umask: now.umask,
+	}
+	if len(cmd.Args) == 0 {
+		spec.Args = [][]byte{spec.Path}
+	}
+	if cmd.SysProcAttr != nil {
+		spec.Attr = *cmd.SysProcAttr
+	}
+	a := &spec.Attr
+	for field, set := range map[string]bool{
+		"Foreground": a.Foreground, "Ptrace": a.Ptrace, "PidFD": a.PidFD != nil, "Pgid": a.Pgid != 0,
+	} {
+		if set {
+			return nil, conflict(field, Reaper)
+		}
+	}
+	if !a.Setsid {
+		a.Setpgid = true // not in the reaper's group: that is not to be killed
+	}
+	return spec, nil
+}
+
+func byteTexts(list []string) [][]byte {
+	out := make([][]byte, len(list))
+	for i, text := range list {
+		out[i] = []byte(text)
+	}
+	return out
+}
+
+// attachments are the descriptors that go with the order to start a command.
+type attachments struct {
+	files  []int
+	opened []int // of those, the ones to close
+}
+
+// attach opens the directory that this process is in, and puts it and the connection to the
+// mirror and the cgroup into the order they have to have.
+func attach(spec *reaper.Spec, mirror int) (*attachments, error) {
+	dir, err := unix.Open(".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("open", err)
+	}
+	a := &attachments{files: []int{dir, mirror}, opened: []int{dir}}
+	if spec.Attr.UseCgroupFD {
+		a.files = append(a.files, spec.Attr.CgroupFD)
+	}
+	return a, nil
+}
+
+// startPlain starts a command with a forked mirror.
+func (r *reaperClient) startPlain(cmd *exec.Cmd, spec *reaper.Spec) (pid int, err error) {
+	mirrorEnd, reaperEnd, err := helper.NewSocketPair()
+	if err != nil {
+		return 0, err
+	}
+	defer mirrorEnd.Close()
+	defer reaperEnd.Close()
+	a, err := attach(spec, int(reaperEnd.Fd()))
+	if err != nil {
+		return 0, err
+	}
+	defer helper.CloseFiles(a.opened)
+	for number, stream := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if f, ok := stream.(*os.File); ok {
+			a.files = append(a.files, int(f.Fd()))
+			spec.Files = append(spec.Files, number)
+		} else {
+			spec.Null = append(spec.Null, number)
+		}
+	}
+	for i, f := range cmd.ExtraFiles {
+		if f != nil {
+			a.files = append(a.files, int(f.Fd()))
+			spec.Files = append(spec.Files, 3+i)
+		}
+	}
+	answer, err := r.send(reaper.Order{Op: reaper.Start, Start: spec}, a.files...)
+	if err != nil {
+		return 0, err
+	}
+	mirror, mirrorErr := theGuardian.consult(askMirror, nil, int(mirrorEnd.Fd()))
+	mirrorEnd.Close()
+	reaperEnd.Close()
+	report, ok := <-answer
+	switch {
+	case !ok:
+		err = errReaperGone
+	case report.Errno != 0:
+		err = report.Errno
+	}
+	if mirrorErr != nil {
+		// Without a mirror the reaper kills the command.
+		return 0, errors.Join(err, fmt.Errorf("cannot make a mirror: %w", mirrorErr))
+	}
+	process, findErr := os.FindProcess(mirror.PID) // our child
+	if err != nil || findErr != nil {
+		_, _ = syscall.Wait4(mirror.PID, nil, 0, nil) // it ends as there is no command
+		return 0, errors.Join(err, findErr)
+	}
+	cmd.Process = process
+	return report.PID, nil
+}
+
+// startMirrored starts a command by starting a mirror in its place.
+func (r *reaperClient) startMirrored(cmd *exec.Cmd, spec *reaper.Spec) (pid int, err error) {
+	original := *cmd
+	p, err := prepareMirror(cmd, spec)
+	if err != nil {
+		return 0, err
+	}
+	defer p.free()
+	defer func() {
+		cmd.Path, cmd.Args, cmd.Dir = original.Path, original.Args, original.Dir
+		cmd.ExtraFiles, cmd.SysProcAttr = original.ExtraFiles, original.SysProcAttr
+	}()
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	pid, err = p.order(r)
+	if err != nil {
+		return 0, errors.Join(err, abandon(cmd))
+	}
+	return pid, nil
+}
+
+// preparedStart is a command of which the mirror is not started yet, or not assigned.
+type preparedStart struct {
+	spec      *reaper.Spec
+	mirrorEnd *os.File // nil when the mirror has it alone
+	reaperEnd *os.File
+}
+
+// prepareMirror makes cmd a mirror.
+func prepareMirror(cmd *exec.Cmd, spec *reaper.Spec) (*preparedStart, error) {
+	mirrorEnd, reaperEnd, err := helper.NewSocketPair()
+	if err != nil {
+		return nil, err
+	}
+	p := &preparedStart{spec, mirrorEnd, reaperEnd}
+	spec.FilesFromMirror = true
+	spec.Files = []int{0, 1, 2}
+	for i, f := range cmd.ExtraFiles {
+		if f != nil {
+			spec.Files = append(spec.Files, 3+i)
+		}
+	}
+	path, args, err := helper.MirrorCommand(3+len(cmd.ExtraFiles), spec.Files, os.Getpid(), helper.Program())
+	if err == nil && len(spec.Files) > helper.MaxFiles {
+		err = fmt.Errorf("%w: %d files are more than can be handed on", ErrConflict, len(spec.Files))
+	}
+	if err != nil {
+		p.free()
+		return nil, err
+	}
+	cmd.Path, cmd.Args, cmd.Dir = path, args, ""
+	cmd.ExtraFiles = append(slices.Clip(cmd.ExtraFiles), mirrorEnd)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return p, nil
+}
+
+func (p *preparedStart) free() {
+	p.mirrorEnd.Close()
+	p.reaperEnd.Close()
+}
+
+// order has a reaper start the command, of which the mirror was started.
+func (p *preparedStart) order(r *reaperClient) (pid int, err error) {
+	p.mirrorEnd.Close() // or nobody would notice that the mirror was killed
+	a, err := attach(p.spec, int(p.reaperEnd.Fd()))
+	if err != nil {
+		return 0, err
+	}
+	defer helper.CloseFiles(a.opened)
+	answer, err := r.send(reaper.Order{Op: reaper.Start, Start: p.spec}, a.files...)
+	if err != nil {
+		return 0, err
+	}
+	p.reaperEnd.Close()
+	report, ok := <-answer
+	switch {
+	case !ok:
+		return 0, errReaperGone
+	case report.Errno != 0:
+		return 0, report.Errno
+	}
+	return report.PID, nil
+}
+
+// findLeader returns the process of a command. If it is gone already, that can be seen from
+// the process.
+func (b *reaperBackend) findLeader(pid int) *os.Process {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return nil
+	}
+	// It is what it was if it is below the reaper: that gives its number to nobody else
+	// without having told of its end, and nobody else's children are there.
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.all() {
+		if e, err := proctable.Lookup(pid); err == nil && e.Parent == r.id.PID {
+			return p
+		}
+	}
+	_ = p.Release()
+	return p
+}
+
+func (b *reaperBackend) prepare(cmd *exec.Cmd) error {
+	if cmd.Err != nil {
+		return cmd.Err
+	}
+	now, err := takeImprint()
+	if err != nil {
+		return err
+	}
+	spec, err := newSpec(cmd, now)
+	if err != nil {
+		return err
+	}
+	env := cmd.Environ()
+	p, err := prepareMirror(cmd, spec)
+	if err != nil {
+		return err
+	}
+	cmd.Env = env
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prepared = append(b.prepared, p)
+	return nil
+}
+
+func (b *reaperBackend) assign(pid int) (leader *os.Process, err error) {
+	entry, err := proctable.Lookup(pid)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	known := b.mirrors[pid]
+	prepared := slices.Clone(b.prepared)
+	b.mu.Unlock()
+	if known {
+		return nil, nil
+	}
+	mirror, err := proctable.Inspect(entry.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !helper.IsMirror(mirror.Command) || entry.Parent != os.Getpid() {
+		return nil, fmt.Errorf("%w: the containment reaper takes in only commands that Prepare has prepared",
+			errors.ErrUnsupported)
+	}
+	i, err := find(prepared, pid)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.prepared = slices.DeleteFunc(b.prepared, func(p *preparedStart) bool { return p == prepared[i] })
+	b.mu.Unlock()
+	defer prepared[i].free()
+	now, err := takeImprint()
+	if err != nil {
+		return nil, err
+	}
+	r, err := b.enter(now)
+	if err != nil {
+		return nil, err
+	}
+	command, err := prepared[i].order(r)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.mirrors[pid] = true
+	b.mu.Unlock()
+	return b.findLeader(command), nil
+}
+
+// find returns the index of the start of which the mirror has this number, which the mirror
+// tells when it is there.
+func find(prepared []*preparedStart, pid int) (int, error) {
+	var fds []unix.PollFd
+	for _, p := range prepared {
+		p.mirrorEnd.Close() // the mirror has it
+		fds = append(fds, unix.PollFd{Fd: int32(p.reaperEnd.Fd()), Events: unix.POLLIN})
+	}
+	for len(fds) > 0 {
+		_, err := unix.Poll(fds, -1)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return 0, os.NewSyscallError("poll", err)
+		}
+		open := 0
+		for i := range fds {
+			switch mirror := peekMirror(int(fds[i].Fd)); {
+			case fds[i].Revents == 0:
+				open++
+			case mirror == pid:
+				return i, nil
+			default:
+				fds[i].Fd = -1 // another's, or nobody's
+			}
+		}
+		if open == 0 {
+			break
+		}
+	}
+	return 0, fmt.Errorf("process %d: %w", pid, os.ErrProcessDone)
+}
+
+// peekMirror returns the number that a mirror has told, and leaves what it has told to the
+// reaper.
+func peekMirror(fd int) (pid int) {
+	if fd < 0 {
+		return 0
+	}
+	var frame [16]byte // the length, how many descriptors, what it is, and the number
+	n, _, err := unix.Recvfrom(fd, frame[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	if err != nil || n < len(frame) {
+		return 0
+	}
+	return int(binary.NativeEndian.Uint32(frame[12:]))
+}
