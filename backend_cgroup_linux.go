@@ -142,12 +142,14 @@ func newCgroupBackend() (backend, error) {
 func (s *site) newCgroup() (*cgroup, error) {
 	for {
 		c := &cgroup{dir: s.parent.Child(nextCgroupName()), canKill: s.features.Kill, fd: -1}
-		c.entrust()
-		err := c.dir.Make()
+		err := c.entrust()
+		if err == nil {
+			err = c.dir.Make()
+		}
 		if err == nil {
 			return c, nil
 		}
-		theGuardian.drop(c.charge)
+		theGuardian.drop(c.bequest)
 		if !errors.Is(err, fs.ErrExist) { // else left by a namesake in another PID namespace
 			return nil, err
 		}

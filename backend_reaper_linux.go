@@ -75,9 +75,8 @@ func (b *reaperBackend) enter(now imprint) (*reaperClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	next.watch(b.notify)
 	b.cur = next
-	return next, nil
+	return next, next.watch(b.notify)
 }
 
 // retire starts nothing more with the current reaper. The caller holds mu.
@@ -138,12 +137,6 @@ func since(now, before int64) int64 {
 		return -1
 	}
 	return max(0, now-before)
-}
-
-func (r *reaperClient) watch(notify func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.notify = notify
 }
 
 // all returns the reapers that hold the group. The caller holds mu.
@@ -256,19 +249,20 @@ func (b *reaperBackend) emptyLocked() bool {
 func (b *reaperBackend) watch(notify func()) (stop func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.setNotify(notify)
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.setNotify(nil)
-	}, nil
+		_ = b.setNotify(nil)
+	}, b.setNotify(notify)
 }
 
-func (b *reaperBackend) setNotify(notify func()) {
+func (b *reaperBackend) setNotify(notify func()) error {
 	b.notify = notify
+	var errs []error
 	for _, r := range b.all() {
-		r.watch(notify)
+		errs = append(errs, r.watch(notify))
 	}
+	return errors.Join(errs...)
 }
 
 func (b *reaperBackend) processes() ([]Process, error) {

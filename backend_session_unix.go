@@ -40,8 +40,8 @@ var probeSession = sync.OnceValue(func() error {
 type sessionBackend struct {
 	mu       sync.Mutex
 	sessions []*session
-	prepared []uint64 // what the guardian knows prepared starts by
-	kills    int      // how often kill was called
+	prepared []int // what the guardian knows prepared starts by
+	kills    int   // how often kill was called
 	crowd    crowd
 	notify   func() // nil if nobody watches
 	closed   bool
@@ -59,7 +59,10 @@ func (b *sessionBackend) prepare(cmd *exec.Cmd) error {
 	if _, err := ownSession(cmd); err != nil {
 		return err
 	}
-	pending := holdPendingStart(cmd)
+	pending, err := holdPendingStart(cmd)
+	if err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.prepared = append(b.prepared, pending)
@@ -75,12 +78,15 @@ func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (*os.Process, error) {
 	b.mu.Lock()
 	kills := b.kills
 	b.mu.Unlock()
-	pending := holdPendingStart(cmd)
-	defer theGuardian.drop(pending)
-	if err := cmd.Start(); err != nil {
+	pending, err := holdPendingStart(cmd)
+	if err != nil {
 		return nil, err
 	}
-	killed, err := b.add(cmd.Process, kills)
+	if err := cmd.Start(); err != nil {
+		theGuardian.drop(pending)
+		return nil, err
+	}
+	killed, err := b.add(cmd.Process, kills, pending)
 	if err != nil {
 		return nil, errors.Join(err, abandon(cmd))
 	}
@@ -98,10 +104,10 @@ func abandon(cmd *exec.Cmd) error {
 }
 
 // add adds the session that a process leads, and tells whether the group was killed
-// since it had been killed so many times.
-func (b *sessionBackend) add(leader *os.Process, kills int) (killed bool, err error) {
+// since it had been killed so many times. The guardian knew of it by the number pending.
+func (b *sessionBackend) add(leader *os.Process, kills, pending int) (killed bool, err error) {
 	s := newSession(leader)
-	var known proctable.ID
+	s.entrust(pending)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s.pin != nil && b.notify == nil {
@@ -116,11 +122,9 @@ func (b *sessionBackend) add(leader *os.Process, kills int) (killed bool, err er
 			s.free()
 			return false, err
 		}
-		known = entry.ID
 		s.confirm([]proctable.Entry{entry})
 		b.guard(s, []proctable.Entry{entry})
 	}
-	s.entrust(known)
 	b.sessions = append(b.sessions, s)
 	return b.kills != kills, nil
 }
@@ -160,19 +164,21 @@ func (b *sessionBackend) assign(pid int) (*os.Process, error) {
 		return nil, err
 	}
 	defer func() { _ = p.Release() }() // the pin has its own handle
-	_, err = b.add(p, kills)
-	b.dropPrepared()
+	_, err = b.add(p, kills, b.takePrepared())
 	return nil, err
 }
 
-// dropPrepared tells the guardian that the oldest of the prepared starts is over.
-func (b *sessionBackend) dropPrepared() {
+// takePrepared returns what the guardian knows the oldest of the prepared starts by, 0 if
+// there is none.
+func (b *sessionBackend) takePrepared() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.prepared) > 0 {
-		theGuardian.drop(b.prepared[0])
-		b.prepared = b.prepared[1:]
+	if len(b.prepared) == 0 {
+		return 0
 	}
+	pending := b.prepared[0]
+	b.prepared = b.prepared[1:]
+	return pending
 }
 
 func (b *sessionBackend) resumeProcess(int) error { return nil }

@@ -20,8 +20,8 @@ import (
 // watched.
 type cgroup struct {
 	dir     cgroup2.Dir
-	canKill bool   // with cgroup.kill
-	charge  uint64 // what the guardian knows it by
+	canKill bool // with cgroup.kill
+	bequest int  // what the guardian knows it by
 
 	// This belongs to the backend, and is under its lock.
 	fd int // for prepared commands; -1 if there are none
@@ -151,7 +151,7 @@ func (c *cgroup) remove() error {
 		unix.Close(c.fd)
 		c.fd = -1
 	}
-	theGuardian.drop(c.charge)
+	theGuardian.drop(c.bequest)
 	return nil
 }
 

@@ -7,30 +7,27 @@ import (
 	"github.com/procgroup/procgroup/internal/cgroup2"
 )
 
-// holdCgroup is what the guardian is told of a cgroup, before it is made and after it was
-// removed.
-const holdCgroup orderOp = "cgroup"
+// bequestCgroup is a cgroup, from before it is made to after it was removed.
+const bequestCgroup bequestKind = "cgroup"
 
-type cgroupCharge struct {
+type cgroupBequest struct {
 	Path, Name []byte
 	CanKill    bool
 }
 
-func init() { estateKinds[holdCgroup] = newCgroupEstate }
+func init() { estateKinds[bequestCgroup] = newCgroupEstate }
 
 // cgroupEstate is a cgroup in the guardian.
 type cgroupEstate struct{ cgroup }
 
-func newCgroupEstate(body json.RawMessage, _ int) (estate, error) {
-	var c cgroupCharge
+func newCgroupEstate(body json.RawMessage) (estate, error) {
+	var c cgroupBequest
 	if err := json.Unmarshal(body, &c); err != nil {
 		return nil, err
 	}
 	dir := cgroup2.Dir{Path: string(c.Path), Name: string(c.Name)}
 	return &cgroupEstate{cgroup{dir: dir, canKill: c.CanKill, fd: -1}}, nil
 }
-
-func (e *cgroupEstate) forget() {}
 
 func (e *cgroupEstate) end() {
 	for deadline := time.Now().Add(killWait); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -41,8 +38,9 @@ func (e *cgroupEstate) end() {
 	}
 }
 
-// entrust tells the guardian of the cgroup.
-func (c *cgroup) entrust() {
-	c.charge = theGuardian.hold(holdCgroup,
-		cgroupCharge{[]byte(c.dir.Path), []byte(c.dir.Name), c.canKill}, -1)
+// entrust sees to it that the guardian removes the cgroup.
+func (c *cgroup) entrust() (err error) {
+	c.bequest, err = theGuardian.hold(bequestCgroup,
+		cgroupBequest{[]byte(c.dir.Path), []byte(c.dir.Name), c.canKill})
+	return err
 }

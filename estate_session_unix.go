@@ -3,54 +3,78 @@
 package procgroup
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/procgroup/procgroup/internal/proctable"
 )
 
-// holdSession and holdPending are what the guardian is told of a group in sessions.
 const (
-	holdSession orderOp = "session"
-	holdPending orderOp = "pending"
+	// bequestPending is a command that the owner is about to start in a session of its own.
+	bequestPending bequestKind = "pending"
+
+	// bequestSession is a session, as soon as there is one.
+	bequestSession bequestKind = "session"
 )
 
-// sessionCharge is a session that the guardian has to end. The pin on its leader's group
-// goes with it, where there is one.
-type sessionCharge struct {
+// sessionBequest is a session, with some of those who were in it when it was last looked at.
+// There is none of them in the beginning, when only the leader can be in it.
+type sessionBequest struct {
 	Number int
-	Known  proctable.ID // somebody in it, the leader most likely
-	Seen   time.Time    // when that was sure
+	Known  []proctable.ID `json:",omitempty"`
+	Seen   time.Time
 }
 
-// sessionEstate is a session in the guardian: it follows it as the owner does, so that it
-// knows the members when it has to end them.
+// maxKnown is how many members of a session are written down.
+const maxKnown = 8
+
+// entrust sees to it that the guardian ends the session, in the place of what it knew by
+// that number. If that cannot be written down, the guardian knows less.
+func (s *session) entrust(number int) {
+	b := sessionBequest{s.number, s.anchors[:min(len(s.anchors), maxKnown)], s.seen}
+	s.bequest = number
+	if number > 0 {
+		_ = theGuardian.change(number, bequestSession, b)
+	} else {
+		s.bequest, _ = theGuardian.hold(bequestSession, b)
+	}
+}
+
+// sessionEstate is a session in the guardian.
 type sessionEstate struct{ backend *sessionBackend }
 
-func newSessionEstate(body json.RawMessage, file int) (estate, error) {
-	var c sessionCharge
-	if err := json.Unmarshal(body, &c); err != nil {
+func newSessionEstate(body json.RawMessage) (estate, error) {
+	var b sessionBequest
+	if err := json.Unmarshal(body, &b); err != nil {
 		return nil, err
 	}
-	e := &sessionEstate{newSessionBackend()}
-	e.backend.mu.Lock()
-	defer e.backend.mu.Unlock()
-	s := &session{number: c.Number, first: c.Seen, seen: c.Seen, pin: adoptPin(file)}
-	if c.Known != (proctable.ID{}) {
-		s.anchors = []proctable.ID{c.Known}
+	s := &session{number: b.Number, first: b.Seen, seen: b.Seen, anchors: b.Known}
+	if len(s.anchors) == 0 {
+		s.anchors = youngLeader(b)
 	}
-	e.backend.sessions = []*session{s}
-	if s.pin != nil {
-		e.backend.guardIn(s, guardDelay)
-	} else {
-		e.backend.guard(s, []proctable.Entry{{ID: c.Known}})
-	}
-	return e, nil
+	return newEstateOf(s), nil
 }
 
-func (e *sessionEstate) forget() { _ = e.backend.release() }
+func newEstateOf(s *session) *sessionEstate {
+	e := &sessionEstate{newSessionBackend()}
+	e.backend.sessions = []*session{s}
+	return e
+}
+
+// youngLeader returns the leader of a session that nobody had looked at yet: the process of
+// that number, if it leads a session, was the owner's child as we were, and was started then.
+func youngLeader(b sessionBequest) []proctable.ID {
+	leader, err := proctable.Lookup(b.Number)
+	if err != nil || !isOrphanLeader(leader) || !wasStartedAt(leader.ID, b.Seen) {
+		return nil
+	}
+	return []proctable.ID{leader.ID}
+}
 
 func (e *sessionEstate) end() {
 	for deadline := time.Now().Add(killWait); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -61,84 +85,83 @@ func (e *sessionEstate) end() {
 	}
 }
 
-// pendingCharge is a command that the owner is about to start in a session of its own. Of
-// that the guardian is told when there is one: if the owner dies in between, the guardian has
-// to find it.
-type pendingCharge struct {
-	Path  []byte
-	Args  [][]byte // one at least
-	Since time.Time
+// pendingBequest is what is known of a command before it has a number.
+type pendingBequest struct {
+	Path, Args hash
+	Since      time.Time
 }
 
-type pendingEstate struct{ pendingCharge }
+type hash [sha256.Size]byte
 
-func newPendingEstate(body json.RawMessage, _ int) (estate, error) {
+func hashOf(args ...string) hash { return sha256.Sum256([]byte(strings.Join(args, "\x00"))) }
+
+// holdPendingStart tells the guardian that a command is about to be started.
+func holdPendingStart(cmd *exec.Cmd) (number int, err error) {
+	args := cmd.Args
+	if len(args) == 0 {
+		args = []string{cmd.Path}
+	}
+	return theGuardian.hold(bequestPending, pendingBequest{
+		Path: hashOf(filepath.Base(args[0])), Args: hashOf(args[1:]...), Since: time.Now(),
+	})
+}
+
+type pendingEstate struct{ pendingBequest }
+
+func newPendingEstate(body json.RawMessage) (estate, error) {
 	e := new(pendingEstate)
-	return e, json.Unmarshal(body, &e.pendingCharge)
+	return e, json.Unmarshal(body, &e.pendingBequest)
 }
-
-func (e *pendingEstate) forget() {}
 
 // end ends the command if it was started. When the owner's end of the connection is closed,
 // a command that was being started has been executed, since until then it held that end
 // too. It is the process that leads a session, was the owner's child as we were, was started
-// when the owner was about to, and has the arguments that the owner had announced.
+// when the owner was about to, and has the arguments that were written down.
 func (e *pendingEstate) end() {
 	table, err := proctable.All()
 	if err != nil {
 		return
 	}
 	for _, entry := range table {
-		if entry.PID == os.Getpid() || entry.Session != entry.PID || entry.Parent != os.Getppid() || !entry.Alive() {
-			continue
+		if isOrphanLeader(entry) && wasStartedAt(entry.ID, e.Since) && e.matches(entry.ID) {
+			newEstateOf(&session{number: entry.PID, anchors: []proctable.ID{entry.ID}}).end()
 		}
-		d, err := proctable.Inspect(entry.ID)
-		if err != nil || !e.isTimeOf(d.StartTime) || !e.matches(d.Command) {
-			continue
-		}
-		s := sessionEstate{newSessionBackend()}
-		s.backend.sessions = []*session{{number: entry.PID, anchors: []proctable.ID{entry.ID}}}
-		s.end()
 	}
 }
 
-// isTimeOf reports whether a process that was started at this time can be the command.
-func (e *pendingEstate) isTimeOf(start time.Time) bool {
-	return start.After(e.Since.Add(-clockTolerance)) && start.Before(e.Since.Add(pendingLimit+clockTolerance))
-}
-
-// pendingLimit is how long after it was announced a start is believed to happen.
-const pendingLimit = time.Second
-
-// clockTolerance is how much the start time of a process can differ from the clock: the
-// time of boot, from which some systems count, is told in seconds.
-const clockTolerance = 2 * time.Second
-
-// matches reports whether a command line is that of the command: its arguments, behind
-// those of an interpreter if it is a script.
-func (e *pendingEstate) matches(line []string) bool {
-	n := len(line) - len(e.Args)
-	if n < 0 || line[n] != string(e.Args[0]) && line[n] != string(e.Path) {
+// matches reports whether a process has the arguments of the command: behind those of an
+// interpreter, if it is a script.
+func (e *pendingEstate) matches(id proctable.ID) bool {
+	d, err := proctable.Inspect(id)
+	if err != nil {
 		return false
 	}
-	for i, arg := range e.Args[1:] {
-		if line[n+1+i] != string(arg) {
-			return false
+	for i, arg := range d.Command {
+		if hashOf(filepath.Base(arg)) == e.Path && hashOf(d.Command[i+1:]...) == e.Args {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
-// holdPendingStart tells the guardian that a command is about to be started.
-func holdPendingStart(cmd *exec.Cmd) (id uint64) {
-	c := pendingCharge{Path: []byte(cmd.Path), Args: [][]byte{[]byte(cmd.Path)}, Since: time.Now()}
-	for i, arg := range cmd.Args {
-		c.Args = append(c.Args[:i], []byte(arg))
-	}
-	return theGuardian.hold(holdPending, c, -1)
+// isOrphanLeader reports whether a process leads a session and, now that the owner is dead,
+// has the parent that we have.
+func isOrphanLeader(e proctable.Entry) bool {
+	return e.PID != os.Getpid() && e.Session == e.PID && e.Parent == os.Getppid() && e.Alive()
 }
 
-// entrust tells the guardian of the session, in which somebody is known to be.
-func (s *session) entrust(known proctable.ID) {
-	s.charge = theGuardian.hold(holdSession, sessionCharge{s.number, known, s.seen}, s.pin.file())
+// wasStartedAt reports whether a process can be one that was about to be started then.
+func wasStartedAt(id proctable.ID, then time.Time) bool {
+	d, err := proctable.Inspect(id)
+	return err == nil &&
+		d.StartTime.After(then.Add(-clockTolerance)) && d.StartTime.Before(then.Add(pendingLimit+clockTolerance))
 }
+
+const (
+	// pendingLimit is how long after it was written down a start is believed to happen.
+	pendingLimit = time.Second
+
+	// clockTolerance is how much the start time of a process can differ from the clock: the
+	// time of boot, from which some systems count, is told in seconds.
+	clockTolerance = 2 * time.Second
+)

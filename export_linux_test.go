@@ -18,6 +18,5 @@ func WithoutCgroupKill() (restore func(), err error) {
 func init() {
 	endIdle = func() {
 		endIdleReapers()
-		idleReapers.listening.Wait()
 	}
 }

@@ -7,7 +7,7 @@ package procgroup
 func DismissHelpers() {
 	endIdle()
 	theGuardian.endIfIdle()
-	theGuardian.listening.Wait()
+	theGuardian.waiting.Wait()
 }
 
 // GuardianPID returns the number of the guardian, 0 if there is none.

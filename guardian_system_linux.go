@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -24,10 +23,10 @@ var helperRoles = map[helper.Role]func(*helper.Conn){
 
 // What a guardian is asked on Linux.
 const (
-	askReaper orderOp = "reaper" // start a reaper, with the descriptor as its connection
-	askMirror orderOp = "mirror" // make a mirror, with the descriptor as its connection
-	askPurge  orderOp = "purge"  // kill who is left of a reaper that was killed
-	askLetGo  orderOp = "let go" // a reaper is about to release its members
+	askReaper questionOp = "reaper" // start a reaper, with the descriptor as its connection
+	askMirror questionOp = "mirror" // make a mirror, with the descriptor as its connection
+	askPurge  questionOp = "purge"  // kill who is left of a reaper that was killed
+	askLetGo  questionOp = "let go" // a reaper is about to release its members
 )
 
 // reaperNumber tells which reaper a question is about.
@@ -38,49 +37,40 @@ type reaperNumber struct{ PID int }
 type guardianSystem struct {
 	mu      sync.Mutex
 	reapers map[int]bool // by number, not yet reaped; true if its members are to live on
-	ended   *sync.Cond   // told when one of them was reaped
+	changed *sync.Cond   // told when one was started, or reaped
 }
 
-func (s *guardianSystem) begin(*guardianHelper) {
+func (s *guardianSystem) begin() {
 	s.reapers = make(map[int]bool)
-	s.ended = sync.NewCond(&s.mu)
+	s.changed = sync.NewCond(&s.mu)
 	_ = reaper.Acquire() // since Linux 3.4
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, unix.SIGCHLD)
-	go func() {
-		for range children {
-			s.mu.Lock()
-			s.reap()
-			s.mu.Unlock()
-		}
-	}()
+	go s.reapAll()
 }
 
-func (s *guardianSystem) obey(h *guardianHelper, o order, file int) {
+// obey answers a question. The descriptors are not its to close.
+func (s *guardianSystem) obey(h *guardianHelper, q question, files []int) {
 	var about reaperNumber
-	_ = json.Unmarshal(o.Body, &about)
-	switch o.Op {
-	case askReaper:
-		h.answer(s.startReaper(o.ID, file))
-		return // the descriptor is closed
-	case askMirror:
-		r := reply{ID: o.ID}
-		var err error
-		r.PID, err = reaper.CloneMirror(file)
-		r.Errno = errnoOf(err)
-		h.answer(r)
-	case askPurge:
+	_ = json.Unmarshal(q.Body, &about)
+	r := reply{ID: q.ID}
+	var err error
+	switch {
+	case q.Op == askReaper && len(files) == 1:
+		r.PID, err = s.startReaper(files[0])
+	case q.Op == askMirror && len(files) == 1:
+		r.PID, err = reaper.CloneMirror(files[0])
+	case q.Op == askLetGo:
+		s.letGo(about.PID)
+	case q.Op == askPurge:
 		go func() {
 			s.purge(about.PID)
-			h.answer(reply{ID: o.ID})
+			h.answer(r)
 		}()
-	case askLetGo:
-		s.letGo(about.PID)
-		h.answer(reply{ID: o.ID})
+		return
+	default:
+		err = syscall.EINVAL
 	}
-	if file >= 0 {
-		unix.Close(file)
-	}
+	r.Errno = errnoOf(err)
+	h.answer(r)
 }
 
 // errnoOf returns the number under an error, so that it can be told to another process.
@@ -93,17 +83,39 @@ func errnoOf(err error) int {
 	return int(errno)
 }
 
-func (s *guardianSystem) startReaper(id uint64, file int) reply {
+func (s *guardianSystem) startReaper(file int) (pid int, err error) {
+	conn, err := unix.FcntlInt(uintptr(file), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	theirs := os.NewFile(uintptr(conn), "reaper")
+	defer theirs.Close()
 	s.mu.Lock() // or what is new would be taken for an orphan
 	defer s.mu.Unlock()
 	owner, program := helper.Owner()
-	process, err := helper.Start(helper.Reaper, os.NewFile(uintptr(file), "reaper"), owner, program)
+	process, err := helper.Start(helper.Reaper, owner, program, theirs)
 	if err != nil {
-		return reply{ID: id, Errno: errnoOf(err)}
+		return 0, err
 	}
-	defer func() { _ = process.Release() }() // reap waits for it
-	s.reapers[process.Pid] = false
-	return reply{ID: id, PID: process.Pid}
+	pid = process.Pid
+	s.reapers[pid] = false
+	s.changed.Broadcast()
+	return pid, process.Release() // reap waits for it
+}
+
+// reapAll reaps whoever ends. There are children only if there are reapers, or were.
+func (s *guardianSystem) reapAll() {
+	for {
+		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT|unix.WALL, nil)
+		s.mu.Lock()
+		if errors.Is(err, unix.ECHILD) {
+			for len(s.reapers) == 0 {
+				s.changed.Wait()
+			}
+		}
+		s.reap()
+		s.mu.Unlock()
+	}
 }
 
 // reap waits for all children that have ended, and kills the orphans of reapers that were
@@ -122,7 +134,7 @@ func (s *guardianSystem) reap() {
 			if released {
 				s.adoptAgain()
 			}
-			s.ended.Broadcast()
+			s.changed.Broadcast()
 		}
 	}
 	s.killOrphans()
@@ -148,7 +160,7 @@ func (s *guardianSystem) purge(pid int) {
 		if _, alive := s.reapers[pid]; !alive {
 			break
 		}
-		s.ended.Wait()
+		s.changed.Wait()
 	}
 	// A list of children that is read while some of them end may miss one.
 	for clean := 0; clean < purgeRounds; clean++ {

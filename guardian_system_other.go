@@ -10,6 +10,6 @@ var helperRoles = map[helper.Role]func(*helper.Conn){helper.Guardian: serveGuard
 // guardianSystem is what a guardian does on one system only.
 type guardianSystem struct{}
 
-func (guardianSystem) begin(*guardianHelper)            {}
-func (guardianSystem) obey(*guardianHelper, order, int) {}
-func (guardianSystem) end()                             {}
+func (guardianSystem) begin()                                {}
+func (guardianSystem) obey(*guardianHelper, question, []int) {}
+func (guardianSystem) end()                                  {}

@@ -8,30 +8,27 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/procgroup/procgroup/internal/helper"
+	"github.com/procgroup/procgroup/internal/watch"
 )
 
 // guardian is a helper that ends the groups of this process, its owner, when that dies. It
-// learns of the death by the end of file on the socket that it gets its orders from, which
-// the kernel sees to, whatever the owner died of.
-//
-// It is told of everything that has to be ended before that comes into being, and again
-// when it is gone. What was told stays here as well, so that another guardian can be told
-// when somebody has killed this one.
+// learns of the death by the end of file on a socket, which the kernel sees to, whatever the
+// owner died of, and finds what it has to end in the owner's will.
 type guardian struct {
 	mu      sync.Mutex
-	users   int // groups that want it
+	users   int   // groups that want it
+	will    *will // nil while nobody has anything to leave
 	process *os.Process
 	conn    *helper.Conn // nil while there is none
-	err     error        // why there is none
-	idle    *time.Timer  // ends one that nobody wants
-	charges map[uint64]charge
-	lastID  uint64
-	replies map[uint64]chan<- reply
-
-	listening sync.WaitGroup
+	unwatch func()
+	err     error       // why there is none
+	idle    *time.Timer // ends one that nobody wants
+	said    *helper.Exchange[reply]
+	waiting sync.WaitGroup // for those that were told to end
 }
 
 // theGuardian is the one of this process.
@@ -44,32 +41,6 @@ const (
 	// guardianRetry is the time between attempts to replace one that was killed.
 	guardianRetry = 50 * time.Millisecond
 )
-
-// order is what the guardian is told.
-type order struct {
-	Op   orderOp
-	ID   uint64          // of what is held, or of the question
-	Body json.RawMessage `json:",omitempty"`
-}
-
-type orderOp string
-
-// What is held is told by an operation of its own, of which the name is the kind.
-const orderDrop orderOp = "drop" // it is gone
-
-// charge is something that the guardian holds for the owner.
-type charge struct {
-	order
-	file int // a descriptor that goes with it; -1 if there is none
-}
-
-// reply is what the guardian says to an order that is a question.
-type reply struct {
-	ID    uint64
-	PID   int
-	Start uint64
-	Errno int // 0 if it could be done
-}
 
 // hire sees to it that there is a guardian until dismiss is called, or says why there is
 // none. It must be dismissed in both cases.
@@ -112,21 +83,27 @@ func (g *guardian) stopIdle() {
 func (g *guardian) endIfIdle() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.users == 0 && g.conn != nil {
-		g.conn.Close()
-		g.conn = nil
-		g.closeReplies()
-		g.stopIdle()
+	if g.users > 0 {
+		return
+	}
+	g.stopIdle()
+	g.forget()
+	if g.will != nil {
+		g.will.file.Close()
+		g.will = nil
 	}
 }
 
-// closeReplies tells those who have asked something that there is no answer. The caller
-// holds mu.
-func (g *guardian) closeReplies() {
-	for id, answer := range g.replies {
-		close(answer)
-		delete(g.replies, id)
+// forget lets go of the guardian, which ends. The caller holds mu.
+func (g *guardian) forget() {
+	if g.conn == nil {
+		return
 	}
+	g.unwatch()
+	g.conn.Close()
+	g.conn = nil
+	process := g.process
+	g.waiting.Go(func() { _, _ = process.Wait() })
 }
 
 // isThere reports whether there is a guardian that will do its work.
@@ -136,22 +113,27 @@ func (g *guardian) isThere() bool {
 	return g.conn != nil && g.conn.PeerIsThere()
 }
 
-// start starts a guardian and tells it of everything there is. The caller holds mu.
+// start starts a guardian. The caller holds mu.
 func (g *guardian) start() error {
+	if g.will == nil {
+		file, err := newWillFile()
+		if err != nil {
+			return err
+		}
+		g.will = &will{file: file}
+	}
 	ours, theirs, err := helper.NewPair()
 	if err != nil {
 		return err
 	}
-	process, err := helper.Start(helper.Guardian, theirs, os.Getpid(), helper.Program())
+	process, err := helper.Start(helper.Guardian, os.Getpid(), helper.Program(), theirs, g.will.file)
+	theirs.Close()
 	if err != nil {
 		ours.Close()
 		return err
 	}
-	for _, c := range g.charges {
-		err = errors.Join(err, send(ours, c))
-	}
-	if err == nil {
-		err = ours.AwaitHello()
+	if err = ours.AwaitHello(); err == nil {
+		g.unwatch, err = watch.Exit(process.Pid, func() { go g.replace(ours) })
 	}
 	if err != nil {
 		ours.Close()
@@ -160,132 +142,124 @@ func (g *guardian) start() error {
 		return err
 	}
 	g.process, g.conn = process, ours
-	g.listening.Go(func() { g.listen(process, ours) })
+	g.said = helper.NewExchange(ours, func(r reply) uint64 { return r.ID }, func(reply) {})
 	return nil
 }
 
-// listen hears what a guardian says, until it has ended. Then another one takes its place,
-// if anybody needs one.
-func (g *guardian) listen(process *os.Process, conn *helper.Conn) {
-	for {
-		message, files, err := conn.Receive()
-		helper.CloseFiles(files)
-		if err != nil {
-			break
-		}
-		var r reply
-		if json.Unmarshal(message, &r) == nil {
-			g.answer(r)
-		}
-	}
+// replace starts another guardian in place of one that was killed.
+func (g *guardian) replace(killed *helper.Conn) {
 	g.mu.Lock()
-	if g.conn == conn { // it was killed, else we have closed it
-		conn.Close()
-		g.conn = nil
-		g.closeReplies()
-		g.replace()
+	defer g.mu.Unlock()
+	if g.conn != killed {
+		return // it was forgotten
 	}
-	g.mu.Unlock()
-	_, _ = process.Wait()
-}
-
-// replace starts another guardian in place of one that was killed. The caller holds mu.
-func (g *guardian) replace() {
-	if g.conn != nil || g.users == 0 && len(g.charges) == 0 {
+	g.forget()
+	if g.users == 0 {
 		return
 	}
 	if g.err = g.start(); g.err != nil {
-		time.AfterFunc(guardianRetry, func() {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.replace()
-		})
+		time.AfterFunc(guardianRetry, func() { g.replace(nil) })
 	}
 }
 
-// hold tells the guardian of something that it has to end when the owner dies, and returns
-// the number by which drop tells that it is gone. A file of more than 0 goes with it, and
-// remains open until then.
-func (g *guardian) hold(kind orderOp, body any, file int) (id uint64) {
-	if !initialized.Load() {
-		return 0
+// hold writes down what has to be ended when the owner dies, before it comes into being,
+// and returns the number by which drop tells that it is gone.
+func (g *guardian) hold(kind bequestKind, body any) (number int, err error) {
+	w := g.currentWill()
+	if w == nil {
+		return 0, nil // without a guardian
 	}
+	slot, err := w.add(kind, body)
+	return slot + 1, err
+}
+
+// change writes down something else in the place of what was held.
+func (g *guardian) change(number int, kind bequestKind, body any) error {
+	if w := g.currentWill(); w != nil && number > 0 {
+		return w.set(number-1, kind, body)
+	}
+	return nil
+}
+
+// drop strikes out what was held.
+func (g *guardian) drop(number int) {
+	if w := g.currentWill(); w != nil && number > 0 {
+		w.remove(number - 1)
+	}
+}
+
+func (g *guardian) currentWill() *will {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.will
+}
+
+// question is what the guardian is asked.
+type question struct {
+	Op   questionOp
+	ID   uint64
+	Body json.RawMessage `json:",omitempty"`
+}
+
+type questionOp string
+
+// reply is what it says to that.
+type reply struct {
+	ID    uint64
+	PID   int
+	Errno int // 0 if it could be done
+}
+
+var errGuardianGone = errors.New("the guardian was killed")
+
+// consultRounds is how often a question is put to the guardian, or to the next one if
+// somebody kills it.
+const consultRounds = 20
+
+// consult asks the guardian something. A descriptor goes with the question, unless it is -1.
+func (g *guardian) consult(op questionOp, body any, file int) (reply, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		panic(err) // a type of ours
+		return reply{}, err
 	}
+	for range consultRounds {
+		var r reply
+		r, err = g.ask(op, text, file)
+		if err == nil && r.Errno != 0 {
+			return r, syscall.Errno(r.Errno)
+		}
+		if err == nil {
+			return r, nil
+		}
+		time.Sleep(guardianRetry)
+	}
+	return reply{}, err
+}
+
+// ask puts a question, and waits for the answer.
+func (g *guardian) ask(op questionOp, body json.RawMessage, file int) (reply, error) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.lastID++
-	c := charge{order{kind, g.lastID, text}, file}
-	if g.charges == nil {
-		g.charges = make(map[uint64]charge)
+	conn, said, err := g.conn, g.said, g.err
+	g.mu.Unlock()
+	if conn == nil {
+		return reply{}, fmt.Errorf("%w, and there is no other: %w", errGuardianGone, err)
 	}
-	g.charges[c.ID] = c
-	g.tell(c)
-	return c.ID
-}
-
-// drop tells the guardian that what it held is gone.
-func (g *guardian) drop(id uint64) {
-	if id == 0 {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.charges, id)
-	g.tell(charge{order{Op: orderDrop, ID: id}, -1})
-}
-
-// tell sends something to the guardian. If it is not there any more, listen notices, and
-// tells the next one. The caller holds mu.
-func (g *guardian) tell(c charge) {
-	if g.conn != nil {
-		_ = send(g.conn, c)
-	}
-}
-
-func send(conn *helper.Conn, c charge) error {
-	text, err := json.Marshal(c.order)
+	q := question{op, said.NextID(), body}
+	text, err := json.Marshal(q)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	if c.file < 0 {
-		return conn.Send(text)
+	if file >= 0 {
+		err = conn.Send(text, file)
+	} else {
+		err = conn.Send(text)
 	}
-	return conn.Send(text, c.file)
-}
-
-// ask sends an order that is a question. The channel gets the answer, or is closed if the
-// guardian has ended.
-func (g *guardian) ask(op orderOp, body any, file int) (<-chan reply, error) {
-	text, err := json.Marshal(body)
+	var r reply
+	if err == nil {
+		r, err = said.Await(q.ID)
+	}
 	if err != nil {
-		return nil, err
+		return r, fmt.Errorf("%w: %w", errGuardianGone, err)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.conn == nil {
-		return nil, fmt.Errorf("there is no guardian: %w", g.err)
-	}
-	g.lastID++
-	answer := make(chan reply, 1)
-	if g.replies == nil {
-		g.replies = make(map[uint64]chan<- reply)
-	}
-	g.replies[g.lastID] = answer
-	if err := send(g.conn, charge{order{op, g.lastID, text}, file}); err != nil {
-		delete(g.replies, g.lastID)
-		return nil, err
-	}
-	return answer, nil
-}
-
-func (g *guardian) answer(r reply) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if answer, ok := g.replies[r.ID]; ok {
-		answer <- r
-		delete(g.replies, r.ID)
-	}
+	return r, nil
 }

@@ -42,23 +42,6 @@ func newPin(p *os.Process) *pin {
 	return &pin{pidfd}
 }
 
-// adoptPin returns the pin that another process had, by its descriptor; nil for -1.
-func adoptPin(pidfd int) *pin {
-	if pidfd < 0 {
-		return nil
-	}
-	return &pin{pidfd}
-}
-
-// file returns the descriptor by which another process can have the pin too, -1 if there
-// is none.
-func (p *pin) file() int {
-	if p == nil {
-		return -1
-	}
-	return p.pidfd
-}
-
 // exited reports whether the leader has exited, be it reaped or not (pidfd_open(2)).
 func (p *pin) exited() bool {
 	fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}

@@ -13,10 +13,8 @@ import (
 type pin struct{}
 
 func newPin(*os.Process) *pin { return nil }
-func adoptPin(int) *pin       { return nil }
 
 func (*pin) exited() bool             { return false }
 func (*pin) holds() bool              { return false }
 func (*pin) signal(unix.Signal) error { return errors.ErrUnsupported }
-func (*pin) file() int                { return -1 }
 func (*pin) close()                   {}

@@ -29,7 +29,7 @@ type session struct {
 	anchors []proctable.ID // who was in it when it was last looked at
 	seen    time.Time      // when there was last a sure sign of it
 	unwatch func()         // ends the guard, or the wait for one; nil if there is neither
-	charge  uint64         // what the guardian knows it by
+	bequest int            // what the guardian knows it by
 	guarded bool           // the exit of one who was in it will be told, and was not yet
 }
 
@@ -84,9 +84,13 @@ func (s *session) leaderLives() bool {
 // confirm records who is in the session.
 func (s *session) confirm(inside []proctable.Entry) {
 	s.seen = time.Now()
-	s.anchors = s.anchors[:0]
+	before := s.anchors
+	s.anchors = make([]proctable.ID, 0, len(inside))
 	for _, e := range inside {
 		s.anchors = append(s.anchors, e.ID)
+	}
+	if s.bequest > 0 && !slices.Equal(before, s.anchors) {
+		s.entrust(s.bequest)
 	}
 }
 
@@ -109,7 +113,7 @@ func (s *session) unguard() {
 
 // free gives back what the session holds.
 func (s *session) free() {
-	theGuardian.drop(s.charge)
+	theGuardian.drop(s.bequest)
 	s.unguard()
 	if s.pin != nil {
 		s.pin.close()
@@ -217,8 +221,8 @@ func (b *sessionBackend) has(number int) bool {
 // follow adds the session of a member who has come from another one.
 func (b *sessionBackend) follow(e proctable.Entry, from *session) {
 	if isNew(e.Session) {
-		s := &session{number: e.Session, first: from.first, seen: time.Now()}
-		s.entrust(e.ID)
+		s := &session{number: e.Session, first: from.first, seen: time.Now(), anchors: []proctable.ID{e.ID}}
+		s.entrust(0)
 		b.sessions = append(b.sessions, s)
 	}
 }

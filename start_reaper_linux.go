@@ -145,20 +145,14 @@ func (r *reaperClient) startPlain(cmd *exec.Cmd, spec *reaper.Spec) (pid int, er
 			spec.Files = append(spec.Files, 3+i)
 		}
 	}
-	answer, err := r.send(reaper.Order{Op: reaper.Start, Start: spec}, a.files...)
+	id, err := r.send(reaper.Order{Op: reaper.Start, Start: spec}, a.files...)
 	if err != nil {
 		return 0, err
 	}
 	mirror, mirrorErr := theGuardian.consult(askMirror, nil, int(mirrorEnd.Fd()))
 	mirrorEnd.Close()
 	reaperEnd.Close()
-	report, ok := <-answer
-	switch {
-	case !ok:
-		err = errReaperGone
-	case report.Errno != 0:
-		err = report.Errno
-	}
+	report, err := r.await(id)
 	if mirrorErr != nil {
 		// Without a mirror the reaper kills the command.
 		return 0, errors.Join(err, fmt.Errorf("cannot make a mirror: %w", mirrorErr))
@@ -242,19 +236,13 @@ func (p *preparedStart) order(r *reaperClient) (pid int, err error) {
 		return 0, err
 	}
 	defer helper.CloseFiles(a.opened)
-	answer, err := r.send(reaper.Order{Op: reaper.Start, Start: p.spec}, a.files...)
+	id, err := r.send(reaper.Order{Op: reaper.Start, Start: p.spec}, a.files...)
 	if err != nil {
 		return 0, err
 	}
 	p.reaperEnd.Close()
-	report, ok := <-answer
-	switch {
-	case !ok:
-		return 0, errReaperGone
-	case report.Errno != 0:
-		return 0, report.Errno
-	}
-	return report.PID, nil
+	report, err := r.await(id)
+	return report.PID, err
 }
 
 // findLeader returns the process of a command. If it is gone already, that can be seen from

@@ -40,6 +40,7 @@ type bench struct {
 }
 
 func main() {
+	procgroup.Init()
 	s, err := parseFlags()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

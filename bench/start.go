@@ -38,7 +38,7 @@ func startBenches(opts procgroup.Options) []bench {
 		}}
 	}
 	budget := startBudgets[name]
-	return []bench{
+	list := []bench{
 		against("cmd", budget, func(program string) (trial, func() error, error) {
 			return cmdRun(opts, program), func() error { return nil }, nil
 		}),
@@ -52,11 +52,14 @@ func startBenches(opts procgroup.Options) []bench {
 			}
 			return timed(func(context.Context) error { return startAndWait(g, program) }), g.Close, nil
 		}),
-		// What the kernel takes for the same, with no library in between.
-		against("floor", 0, func(program string) (trial, func() error, error) {
-			return floors[opts.Containment](program), func() error { return nil }, nil
-		}),
 	}
+	if floor, ok := floors[opts.Containment]; ok {
+		// What the kernel takes for the same, with no library in between.
+		list = append(list, against("floor", 0, func(program string) (trial, func() error, error) {
+			return floor(program), func() error { return nil }, nil
+		}))
+	}
+	return list
 }
 
 // floors are the bare calls that a containment cannot do without.

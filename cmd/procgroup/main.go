@@ -5,9 +5,11 @@ package main
 import (
 	"os"
 
+	"github.com/procgroup/procgroup"
 	"github.com/procgroup/procgroup/internal/cli"
 )
 
 func main() {
+	procgroup.Init()
 	os.Exit(cli.Main())
 }

@@ -83,10 +83,19 @@ type ending struct {
 // startProgram starts a program of which the standard output is read line by line.
 func startProgram(t *testing.T, name string, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, cmd: exec.Command(name, args...), lines: make(chan string, 64)}
+	return startCommand(t, exec.Command(name, args...))
+}
+
+// startCommand does what startProgram does.
+func startCommand(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{t: t, cmd: cmd, lines: make(chan string, 64)}
 	p.cmd.Stderr = &p.stderr
 	// A group of its own: what a test does to a job must not reach the test.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	p.cmd.SysProcAttr.Setsid = true
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

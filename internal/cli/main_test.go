@@ -5,10 +5,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/procgroup/procgroup"
 )
 
 // TestMain makes the test binary, run again, the program and its payloads.
 func TestMain(m *testing.M) {
+	procgroup.Init()
 	commands := map[string]func(){
 		"procgroup": func() { os.Exit(Main()) },
 	}

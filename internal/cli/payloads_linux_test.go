@@ -16,16 +16,19 @@ import (
 )
 
 var payloads = map[string]func(){
-	"catch":    catch,
-	"jobshell": jobShell,
+	"catch":     func() { catch(passedOn) },
+	"catchall":  func() { catch(everySignal) },
+	"firstproc": firstProc,
+	"jobshell":  jobShell,
+	"orphans":   orphans,
 }
 
 // catch says "NAME ready" and then each signal that it gets, until it is its last
 // argument.
-func catch() {
+func catch(which []os.Signal) {
 	name, last := os.Args[1], os.Args[len(os.Args)-1]
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn...)
+	signal.Notify(signals, which...)
 	fmt.Println(name, "ready", os.Getpid())
 	for sig := range signals {
 		text := signalName(sig.(syscall.Signal))
@@ -34,6 +37,45 @@ func catch() {
 			return
 		}
 	}
+}
+
+// firstProc is the first process of namespaces that were just made: it makes /proc theirs
+// and becomes its arguments.
+func firstProc() {
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err == nil {
+		err = unix.Mount("proc", "/proc", "proc", 0, "")
+	}
+	var name string
+	if err == nil {
+		name, err = exec.LookPath(os.Args[1])
+	}
+	if err == nil {
+		err = unix.Exec(name, os.Args[1:], os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(statusFailed)
+}
+
+// orphans leaves many behind who end at once, and says "reaped" when they are gone from
+// the process table, or who is not.
+func orphans() {
+	const many = 300
+	if err := exec.Command("sh", "-c", `i=0; while [ $i -lt $0 ]; do (setsid true &); i=$((i+1)); done`,
+		fmt.Sprint(many)).Run(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	var left []proctable.Entry
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		left, _ = proctable.All()
+		left = slices.DeleteFunc(left, func(e proctable.Entry) bool { return e.Name != "true" && e.Alive() })
+		if len(left) == 0 {
+			fmt.Println("reaped")
+			return
+		}
+	}
+	fmt.Println("left:", left)
 }
 
 // awaitStopped waits until a whole process group has stopped, as a user does before the

@@ -23,6 +23,7 @@ func newRoot() *cobra.Command {
 leaves nothing behind when the command has ended.
 
   procgroup run make -j8        runs make; what it leaves behind is killed
+  procgroup init ./server       the same as the entry point of a container
   procgroup doctor              tells what can hold a group on this machine
 
 Exit status of the program itself: 125 when procgroup failed, 126 when a command
@@ -30,6 +31,6 @@ was found but cannot be run, 127 when it was not found.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newDoctor(), newVersion())
+	root.AddCommand(newRun(), newInit(), newDoctor(), newVersion())
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,8 +15,10 @@ import (
 	"github.com/procgroup/procgroup"
 )
 
-// runOptions are the flags of the verb run.
+// runOptions are the flags of the verbs run and init, and what sets these apart.
 type runOptions struct {
+	passedOn []os.Signal // the signals that go on to the group
+
 	timeout     time.Duration // 0: no limit
 	grace       time.Duration
 	signal      syscall.Signal
@@ -29,8 +32,7 @@ type runOptions struct {
 }
 
 func newRun() *cobra.Command {
-	o := runOptions{grace: procgroup.DefaultGrace, signal: syscall.SIGTERM}
-	verb := &cobra.Command{
+	return completeRun(&cobra.Command{
 		Use:   "run [flags] [--] COMMAND [ARG...]",
 		Short: "Run a command in the foreground and leave nothing behind",
 		Long: `Run runs COMMAND in a group of its own, in the foreground: standard input, output
@@ -41,6 +43,8 @@ Flags end at the first argument that is not one.
 
 INT, TERM, HUP, QUIT, USR1, USR2 and WINCH go to the whole group; a second INT or
 TERM kills it. What procgroup was started to ignore, as with nohup, it ignores.
+
+As process 1 of a container, run is its init too: see 'procgroup init --help'.
 
 The time limit holds for the whole run. When it is over, the group is asked to end
 (--signal), and what is left after --grace is killed. It stands still while Ctrl-Z
@@ -57,21 +61,32 @@ when it was not found.`,
 		Example: `  procgroup run make -j8
   procgroup run --timeout 10m --grace 30s -- npm test
   procgroup run --require no-escape --verbose ./start-daemons`,
-		DisableFlagsInUseLine: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("no command given")
-			}
-			return nil
-		},
-		RunE: func(verb *cobra.Command, args []string) error {
-			cmd, err := o.command(args)
-			if err != nil {
-				return err
-			}
-			r := &runner{runOptions: o, cmd: cmd, stderr: verb.ErrOrStderr()}
-			return r.run()
-		},
+	}, passedOn)
+}
+
+// completeRun gives a verb what run and init have in common.
+func completeRun(verb *cobra.Command, passedOn []os.Signal) *cobra.Command {
+	o := runOptions{passedOn: passedOn, grace: procgroup.DefaultGrace, signal: syscall.SIGTERM}
+	verb.DisableFlagsInUseLine = true
+	verb.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("no command given")
+		}
+		return nil
+	}
+	verb.RunE = func(verb *cobra.Command, args []string) error {
+		if isPID1() {
+			return runAsPID1(o, verb.ErrOrStderr())
+		}
+		// First of all: a signal that comes meanwhile waits in the channel.
+		signals := catchSignals(slices.Concat(o.passedOn, jobSignals))
+		tellPID1()
+		cmd, err := o.command(args)
+		if err != nil {
+			return err
+		}
+		r := &runner{runOptions: o, cmd: cmd, stderr: verb.ErrOrStderr(), signals: signals}
+		return r.run()
 	}
 	o.addFlags(verb)
 	return verb

@@ -16,16 +16,16 @@ import (
 	"github.com/procgroup/procgroup"
 )
 
-// runner is one run of the verb run. Everything happens in one goroutine, that of run,
-// in the order in which follow hears of it.
+// runner is one run of the verb run or init. Everything happens in one goroutine, that
+// of run, in the order in which follow hears of it.
 type runner struct {
 	runOptions
-	cmd    *exec.Cmd
-	stderr io.Writer
+	cmd     *exec.Cmd
+	stderr  io.Writer
+	signals <-chan os.Signal // for the group
 
 	group    *procgroup.Group
 	terminal *terminal           // nil if the command is not a job on our terminal
-	signals  chan os.Signal      // for the group
 	stops    chan syscall.Signal // what has stopped the command
 
 	limitClock stopwatch // rings when the time limit is over
@@ -37,8 +37,6 @@ type runner struct {
 
 // run runs the command and returns how it ended: nil for status 0, else an exitError.
 func (r *runner) run() error {
-	// Before anything is started: a signal that comes meanwhile waits in the channel.
-	r.catchSignals()
 	group, err := procgroup.New(procgroup.Options{Containment: r.containment, Require: r.require})
 	if err != nil {
 		return failed(err)
@@ -58,23 +56,21 @@ func (r *runner) run() error {
 	return nil
 }
 
-// catchSignals makes signals come to the channel. Those that were ignored when the
-// program was started stay so.
-func (r *runner) catchSignals() {
-	r.signals = make(chan os.Signal, 128)
-	for _, sig := range passedOn {
+// catchSignals makes signals come to the channel that it returns. Those that were
+// ignored when the program was started stay so.
+func catchSignals(which []os.Signal) chan os.Signal {
+	caught := make(chan os.Signal, 128)
+	for _, sig := range which {
 		if !signal.Ignored(sig) {
-			signal.Notify(r.signals, sig)
+			signal.Notify(caught, sig)
 		}
-	}
-	if len(jobSignals) > 0 {
-		signal.Notify(r.signals, jobSignals...)
 	}
 	// A line on a standard error that nobody reads any more must not end procgroup
 	// before the group. Commands still get the default action.
 	if len(brokenPipe) > 0 {
 		signal.Notify(make(chan os.Signal, 1), brokenPipe...)
 	}
+	return caught
 }
 
 func (r *runner) start() error {
@@ -200,6 +196,8 @@ func (r *runner) signaled(sig os.Signal) {
 	case isStop(sig):
 		r.askedToStop(sig)
 		return
+	case sig == wakeSignal && !orphaned():
+		return // a shell has continued us, and standStill goes on
 	case sig == os.Interrupt || sig == syscall.SIGTERM:
 		r.asked++
 		if r.asked > 1 {

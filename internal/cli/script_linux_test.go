@@ -22,6 +22,9 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
+			if name == "pidns" {
+				return pidNamespaces() == nil, nil
+			}
 			return unavailable(procgroup.Containment(name)) == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -10,8 +10,11 @@ import (
 )
 
 // passedOn are the signals that go on to the group. Windows makes them of Ctrl-C and of
-// the end of the console (os/signal).
-var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM}
+// the end of the console (os/signal), and there are no others.
+var (
+	passedOn    = []os.Signal{os.Interrupt, syscall.SIGTERM}
+	everySignal = passedOn
+)
 
 // There is no job control.
 var jobSignals, brokenPipe []os.Signal

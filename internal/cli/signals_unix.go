@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,9 +14,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passedOn are the signals that go on to the group.
+// passedOn are the signals that run passes on to the group.
 var passedOn = []os.Signal{
 	unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH,
+}
+
+// everySignal are those that init passes on: all but the kept.
+var everySignal = func() []os.Signal {
+	var signals []os.Signal
+	for sig := syscall.Signal(1); sig <= maxSignal; sig++ {
+		if !slices.Contains(kept, sig) {
+			signals = append(signals, sig)
+		}
+	}
+	return signals
+}()
+
+// kept are the signals that go on to nobody.
+var kept = []syscall.Signal{
+	unix.SIGKILL, unix.SIGSTOP, // nobody can catch them
+	unix.SIGCHLD, unix.SIGPIPE, // about children and pipes of our own
+	unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP, unix.SIGSYS, // a fault of our own
+	unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, // about jobs: see terminal
+	unix.SIGURG, unix.SIGPROF, // the Go runtime's own
+	32, 33, 34, // C libraries use them for threads on Linux; package os/signal does not catch them
 }
 
 // jobSignals are those with which a terminal or a shell stops a job.
@@ -56,8 +78,16 @@ func signalName(sig syscall.Signal) string {
 
 // commandStatus returns the exit status of a command as a shell tells it.
 func commandStatus(state *os.ProcessState) int {
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return statusSignalBase + int(status.Signal())
+	if status, ok := state.Sys().(syscall.WaitStatus); ok {
+		return shellStatus(status)
 	}
 	return state.ExitCode()
+}
+
+// shellStatus returns the status of a process that has ended.
+func shellStatus(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return statusSignalBase + int(status.Signal())
+	}
+	return status.ExitStatus()
 }

@@ -32,14 +32,15 @@ type sigaction [20]uintptr
 
 const (
 	actionDefault uintptr = 0 // SIG_DFL
+	actionIgnore  uintptr = 1 // SIG_IGN
 
 	sigsetSize = 8
 )
 
-// withAction calls f, in one thread, while a signal has another action than the Go runtime has given it.
-// Package os/signal cannot do that: a signal that it has caught once never gets the
-// default action back, Reset or not. SIGSTOP, of which the action cannot be changed,
-// needs none.
+// withAction calls f, in one thread, while a signal has another action than the Go
+// runtime has given it. Package os/signal cannot do that: a signal that it has caught
+// once never gets the default action back, Reset or not. SIGSTOP, of which the action
+// cannot be changed, needs none.
 func withAction(sig syscall.Signal, action uintptr, f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

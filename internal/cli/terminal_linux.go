@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/procgroup/procgroup"
+	"github.com/procgroup/procgroup/internal/proctable"
 )
 
 // A terminal is our controlling terminal, on which the command runs as a job: in a
@@ -34,12 +35,17 @@ func openTerminal(c procgroup.Containment) *terminal {
 	if c != procgroup.Cgroup {
 		return nil
 	}
-	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	fd, err := openTTY()
 	if err != nil {
 		return nil
 	}
 	ours := unix.Getpgrp()
 	return &terminal{fd: fd, ours: ours, wanted: ours == os.Getpid() && !inPipeline()}
+}
+
+// openTTY opens our controlling terminal.
+func openTTY() (fd int, err error) {
+	return unix.Open("/dev/tty", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 }
 
 // inPipeline reports whether a standard stream is a pipe or a socket.
@@ -57,9 +63,13 @@ func inPipeline() bool {
 }
 
 // prepare makes the command start in a process group of its own, unless its containment
-// gives it a session.
+// gives it a session. Below process 1 that session gets the terminal: it is nobody
+// else's.
 func (t *terminal) prepare(cmd *exec.Cmd, c procgroup.Containment) {
 	if c != procgroup.Cgroup {
+		if isOurPID1(os.Getppid()) {
+			cmd.SysProcAttr = handOverTerminal()
+		}
 		return
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -149,8 +159,8 @@ func (t *terminal) setForeground(group int) error {
 // our own.
 func isAbove(group int) bool {
 	found := false
-	forAncestors(func(other int) bool {
-		found = other == group && group != unix.Getpgrp()
+	forAncestors(func(ancestor proctable.Entry) bool {
+		found = ancestor.Group == group && group != unix.Getpgrp()
 		return !found
 	})
 	return found

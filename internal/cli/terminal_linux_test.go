@@ -33,8 +33,14 @@ type console struct {
 // startConsole starts a program as the leader of a terminal's session.
 func startConsole(t *testing.T, args ...string) *console {
 	t.Helper()
-	c := &console{t: t, cmd: exec.Command(args[0], args[1:]...), output: make(chan byte, 1<<16)}
-	if args[0] == "jobshell" {
+	return startConsoleOf(t, exec.Command(args[0], args[1:]...))
+}
+
+// startConsoleOf does what startConsole does.
+func startConsoleOf(t *testing.T, cmd *exec.Cmd) *console {
+	t.Helper()
+	c := &console{t: t, cmd: cmd, output: make(chan byte, 1<<16)}
+	if cmd.Args[0] == "jobshell" {
 		c.connect()
 	}
 	f, err := pty.Start(c.cmd)

@@ -62,17 +62,17 @@ func copyProgram(to string) error {
 
 func TestOrdinaryUser(t *testing.T) {
 	var stderr strings.Builder
-	cmd := asNobody(t, "run", "--verbose", "sh", "-c", "exit 3")
+	cmd := asNobody(t, "run", "--containment", "session", "--verbose", "sh", "-c", "exit 3")
 	cmd.Stderr = &stderr
 	_ = cmd.Run() // its status is looked at
 	if got := cmd.ProcessState.ExitCode(); got != 3 {
 		t.Errorf("exit status %d, want 3", got)
 	}
-	if want := "procgroup: held by session, which guarantees: none\n"; stderr.String() != want {
+	if want := "procgroup: held by session, which guarantees: dies-with-owner\n"; stderr.String() != want {
 		t.Errorf("standard error %q, want %q", stderr.String(), want)
 	}
 
-	cmd = asNobody(t, "run", "--require", "no-escape", "true")
+	cmd = asNobody(t, "run", "--require", "atomic-pause", "true")
 	stderr.Reset()
 	cmd.Stderr = &stderr
 	_ = cmd.Run() // its status is looked at
@@ -89,7 +89,7 @@ func TestDoctorForOrdinaryUser(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"cgroup       no", "*  session      yes", "cgroup does not work here: "} {
+	for _, want := range []string{"cgroup       no", "session      yes", "cgroup does not work here: "} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +45,9 @@ func (r Role) args(owner int, program string) []string {
 // socket is the descriptor that a helper gets its orders from, unless its first
 // argument says otherwise.
 const socket = 3
+
+// Heirloom is a second descriptor that a guardian has.
+const Heirloom = 4
 
 // exitRefused is the status of a helper that does not do what it is asked to.
 const exitRefused = 125
@@ -92,7 +96,8 @@ func prepare(role Role) (*Conn, error) {
 	if role == Mirror {
 		return conn, nil // it has the descriptors of the command
 	}
-	closeInherited(fd)
+	closeInherited(fd, Heirloom)
+	unix.CloseOnExec(Heirloom)
 	discardSignals()
 	rename("procgroup-" + string(role))
 	if err := os.Chdir("/"); err != nil { // so as not to keep a file system busy
@@ -105,7 +110,7 @@ func prepare(role Role) (*Conn, error) {
 // not ignored, since commands that it starts would ignore them too (execve(2)); and those
 // that the owner ignores stay so.
 func discardSignals() {
-	sink := make(chan os.Signal) // nobody receives
+	sink := make(chan os.Signal, 1) // nobody receives
 	for _, sig := range []os.Signal{
 		unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
 		unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
@@ -126,12 +131,12 @@ func inherit(fd int) (*Conn, error) {
 		return nil, err
 	}
 	unix.CloseOnExec(fd)
-	return newConn(fd)
+	return NewConn(fd), nil
 }
 
 // closeInherited closes the descriptors that were inherited, apart from the standard ones
-// and keep. What this process has opened itself is closed on exec.
-func closeInherited(keep int) {
+// and those to keep. What this process has opened itself is closed on exec.
+func closeInherited(keep ...int) {
 	dir, err := os.Open("/dev/fd")
 	if err != nil {
 		return
@@ -143,7 +148,7 @@ func closeInherited(keep int) {
 	}
 	for _, name := range names {
 		fd, err := strconv.Atoi(name)
-		if err != nil || fd < socket || fd == keep {
+		if err != nil || fd < socket || slices.Contains(keep, fd) {
 			continue
 		}
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
@@ -153,10 +158,9 @@ func closeInherited(keep int) {
 	}
 }
 
-// Start starts a helper for the process with the number owner. Theirs is its end of the
-// connection to whom it gets its orders from, and is closed.
-func Start(role Role, theirs *os.File, owner int, program string) (*os.Process, error) {
-	defer theirs.Close()
+// Start starts a helper for the process with the number owner. The first of its files is its
+// end of the connection to whom it gets its orders from, the second one the Heirloom.
+func Start(role Role, owner int, program string, files ...*os.File) (*os.Process, error) {
 	if raised() {
 		return nil, ErrPrivileges
 	}
@@ -170,7 +174,7 @@ func Start(role Role, theirs *os.File, owner int, program string) (*os.Process, 
 	}
 	defer null.Close()
 	return os.StartProcess(path, role.args(owner, program), &os.ProcAttr{
-		Files: []*os.File{null, null, null, theirs},
+		Files: append([]*os.File{null, null, null}, files...),
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 }
@@ -183,10 +187,11 @@ func Program() string {
 
 // AwaitHello waits until the helper at the other end is ready for orders.
 func (c *Conn) AwaitHello() error {
-	c.setDeadline(time.Now().Add(startLimit))
-	defer c.setDeadline(time.Time{})
-	message, files, err := c.Receive()
-	CloseFiles(files)
+	err := c.Await(startLimit)
+	var message []byte
+	if err == nil {
+		message, _, err = c.Receive()
+	}
 	if err != nil {
 		return fmt.Errorf("the helper does not answer (procgroup.Init has to stand first in main): %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 const recvFlags = unix.MSG_CMSG_CLOEXEC
 
 func socketpair() ([2]int, error) {
-	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
 
 // executable returns the path by which this program can be run again, also when its file

@@ -97,7 +97,14 @@ func (m mirrorMessage) send(c *helper.Conn, files ...int) error {
 }
 
 func receiveMirror(c *helper.Conn) (m mirrorMessage, files []int, err error) {
-	data, files, err := c.Receive()
+	return parseMirror(c.Receive())
+}
+
+func tryReceiveMirror(c *helper.Conn) (m mirrorMessage, files []int, err error) {
+	return parseMirror(c.TryReceive())
+}
+
+func parseMirror(data []byte, files []int, err error) (m mirrorMessage, _ []int, _ error) {
 	if err != nil {
 		return m, nil, err
 	}

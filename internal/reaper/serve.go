@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,10 +22,11 @@ type server struct {
 	starting sync.Mutex // held by a start: the directory and the umask are the process's
 
 	mu       sync.Mutex
-	commands map[int]*helper.Conn    // by number, not yet reaped, with their mirrors
+	commands map[int]*command        // by number, not yet reaped
 	early    map[int]unix.WaitStatus // of children that ended while one was being started
 	under    int                     // starts under way
 	starts   uint64                  // that are over
+	begun    *sync.Cond              // told when a start is over
 	told     uint64                  // at how many starts the owner was told that nobody is left
 	killing  bool
 	released bool
@@ -38,28 +37,23 @@ const survivorLimit = 10 * time.Second
 
 // Serve is the main function of a reaper.
 func Serve(conn *helper.Conn) {
-	s := &server{conn: conn, commands: make(map[int]*helper.Conn), early: make(map[int]unix.WaitStatus)}
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, unix.SIGCHLD)
+	s := &server{conn: conn, commands: make(map[int]*command), early: make(map[int]unix.WaitStatus)}
+	s.begun = sync.NewCond(&s.mu)
 	if err := errors.Join(Acquire(), s.openNull()); err != nil {
 		return // the owner sees that there is nobody
 	}
-	go func() {
-		for range ended {
-			s.reap()
-		}
-	}()
+	go s.reapAll()
 	for {
 		message, files, err := conn.Receive()
 		if err != nil {
 			break
 		}
 		var o Order
-		if json.Unmarshal(message, &o) != nil {
+		if json.Unmarshal(message, &o) == nil {
+			s.obey(o, files)
+		} else {
 			helper.CloseFiles(files)
-			continue
 		}
-		s.obey(o, files)
 	}
 	s.end()
 }
@@ -74,6 +68,7 @@ func (s *server) openNull() (err error) {
 	return nil
 }
 
+// obey does what the owner says. The descriptors are its to close.
 func (s *server) obey(o Order, files []int) {
 	switch o.Op {
 	case Start:
@@ -108,134 +103,27 @@ func (s *server) report(r Report) {
 	}
 }
 
-// start starts a command, and answers.
-func (s *server) start(o Order, files []int) {
-	mirror, pid, err := s.tryStart(o.Start, files)
-	helper.CloseFiles(files)
-	r := Report{ID: o.ID, PID: pid}
-	if err != nil {
-		r.Errno = syscall.EIO
-		errors.As(err, &r.Errno)
-	}
-	s.report(r) // before anybody can tell how it ended
-	s.mu.Lock()
-	if err == nil {
-		s.commands[pid] = mirror
-		go s.serveMirror(pid, mirror)
-	} else if mirror != nil {
-		mirror.Close()
-	}
-	s.under--
-	s.starts++
-	status, over := s.early[pid]
-	if s.under == 0 {
-		clear(s.early)
-	}
-	s.mu.Unlock()
-	if err == nil && over {
-		s.ended(map[int]unix.WaitStatus{pid: status})
-	}
-	s.reap() // tells when nobody is left
-}
-
-// tryStart starts a command, of which the mirror is returned too, if there is one.
-func (s *server) tryStart(spec *Spec, files []int) (mirror *helper.Conn, pid int, err error) {
-	if spec == nil || len(files) < 2 {
-		return nil, 0, syscall.EINVAL
-	}
-	dir, rest := files[0], files[2:]
-	fd, err := unix.FcntlInt(uintptr(files[1]), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, 0, err
-	}
-	mirror, err = helper.FromFD(fd)
-	if err != nil {
-		return nil, 0, err
-	}
-	rest, err = spec.takeCgroup(rest)
-	if err != nil {
-		return mirror, 0, err
-	}
-	if spec.FilesFromMirror {
-		_, rest, err = receiveMirror(mirror)
-		if err != nil {
-			return mirror, 0, err
-		}
-		defer helper.CloseFiles(rest)
-	}
-	attr, err := s.procAttr(spec, rest)
-	if err != nil {
-		return mirror, 0, err
-	}
-	s.starting.Lock()
-	defer s.starting.Unlock()
-	if err := unix.Fchdir(dir); err != nil {
-		return mirror, 0, err
-	}
-	unix.Umask(spec.Umask)
-	pid, _, err = syscall.StartProcess(string(spec.Path), texts(spec.Args), attr)
-	_ = unix.Chdir("/")
-	return mirror, pid, err
-}
-
-// procAttr returns the attributes of the command's process.
-func (s *server) procAttr(spec *Spec, files []int) (*syscall.ProcAttr, error) {
-	if len(files) != len(spec.Files) {
-		return nil, syscall.EBADF
-	}
-	attr := &syscall.ProcAttr{Dir: string(spec.Dir), Env: texts(spec.Env), Sys: &spec.Attr}
-	set := func(number int, fd int) {
-		for len(attr.Files) <= number {
-			attr.Files = append(attr.Files, ^uintptr(0)) // closed
-		}
-		attr.Files[number] = uintptr(fd)
-	}
-	for i, number := range spec.Files {
-		if number < 0 || number > helper.MaxFiles {
-			return nil, syscall.EBADF
-		}
-		set(number, files[i])
-	}
-	for _, number := range spec.Null {
-		set(number, s.null[min(number, 1)])
-	}
-	return attr, nil
-}
-
-func texts(list [][]byte) []string {
-	out := make([]string, len(list))
-	for i, text := range list {
-		out[i] = string(text)
-	}
-	return out
-}
-
-// serveMirror passes on the signals that a mirror has got, and kills the command if
-// somebody has killed the mirror.
-func (s *server) serveMirror(pid int, mirror *helper.Conn) {
+// reapAll reaps whoever ends.
+func (s *server) reapAll() {
+	seen := uint64(0)
 	for {
-		m, files, err := receiveMirror(mirror)
-		helper.CloseFiles(files)
-		sig := unix.SIGKILL
-		if err == nil {
-			sig = unix.Signal(m.value)
+		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT|waitAll, nil)
+		if errors.Is(err, unix.ECHILD) {
+			s.mu.Lock()
+			for s.starts == seen {
+				s.begun.Wait()
+			}
+			seen = s.starts
+			s.mu.Unlock()
 		}
-		s.mu.Lock()
-		if s.commands[pid] == mirror { // not reaped, so the number is its own
-			_ = unix.Kill(pid, sig)
-		}
-		s.mu.Unlock()
-		if err != nil {
-			mirror.Close()
-			return
-		}
+		s.reap()
 	}
 }
 
 // reap waits for all who have ended, and tells the owner if nobody is left.
 func (s *server) reap() {
 	s.mu.Lock()
-	ended := make(map[int]unix.WaitStatus)
+	ended := make(map[*command]unix.WaitStatus)
 	alone := false
 	for {
 		var status unix.WaitStatus
@@ -247,33 +135,26 @@ func (s *server) reap() {
 		if err != nil || pid == 0 {
 			break
 		}
-		if _, ok := s.commands[pid]; ok {
-			ended[pid] = status
+		if c, ok := s.commands[pid]; ok {
+			delete(s.commands, pid)
+			ended[c] = status
 		} else if s.under > 0 {
 			s.early[pid] = status
 		}
 	}
-	if alone && s.under == 0 && s.told < s.starts {
-		// First this, and then the mirrors: who has waited for the last command knows.
-		s.told = s.starts
-		s.report(Report{Starts: s.starts})
-	}
+	s.tellIfAlone(alone)
 	s.mu.Unlock()
-	s.ended(ended)
+	for c, status := range ended {
+		c.end(status)
+	}
 }
 
-// ended makes the mirrors of commands end as these have.
-func (s *server) ended(commands map[int]unix.WaitStatus) {
-	for pid, status := range commands {
-		s.mu.Lock()
-		mirror := s.commands[pid]
-		delete(s.commands, pid)
-		s.mu.Unlock()
-		m := mirrorMessage{exited, uint32(status.ExitStatus())}
-		if status.Signaled() {
-			m = mirrorMessage{signaled, uint32(status.Signal())}
-		}
-		_ = m.send(mirror)
+// tellIfAlone tells the owner that nobody is left, if that is so, before any mirror tells who
+// waits for the last command. The caller holds mu.
+func (s *server) tellIfAlone(alone bool) {
+	if alone && s.under == 0 && s.told < s.starts {
+		s.told = s.starts
+		s.report(Report{Starts: s.starts})
 	}
 }
 

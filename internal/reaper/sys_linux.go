@@ -7,7 +7,12 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/procgroup/procgroup/internal/watch"
 )
+
+// watchInput calls notify when something has come to a descriptor.
+func watchInput(fd int, notify func()) (stop func(), err error) { return watch.Input(fd, notify) }
 
 // waitAll makes wait4 see children that were cloned with another signal than SIGCHLD, or
 // none, too (wait4(2), __WALL).

@@ -36,6 +36,16 @@ func File(fd int, notify func()) (stop func(), err error) {
 	return func() { remove(key, fd) }, nil
 }
 
+// Input calls notify whenever something has come to fd, or its other end was closed. The
+// rest is as with File.
+func Input(fd int, notify func()) (stop func(), err error) {
+	key, err := add(fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLET, notify)
+	if err != nil {
+		return nil, err
+	}
+	return func() { remove(key, fd) }, nil
+}
+
 // Exit calls notify once when the process ends, also if somebody else has to reap
 // it. The error for a process that is gone wraps os.ErrProcessDone. For stop see
 // File.
