@@ -28,12 +28,12 @@ type backend interface {
 	// start starts cmd as a member: prepare, cmd.Start and assign, without a moment
 	// at which the process could escape or stay behind. It leaves the fields of
 	// cmd as the caller set them. plain says that os/exec has nothing to do for cmd
-	// but to start it. The command's process is returned, nil if it is cmd.Process.
-	start(cmd *exec.Cmd, plain bool) (leader *os.Process, err error)
+	// but to start it. leader returns the command's process; nil stands for cmd.Process.
+	start(cmd *exec.Cmd, plain bool) (leader func() *os.Process, err error)
 
-	// assign makes the process a member, or confirms that it is one. The command's
-	// process is returned, nil if it is the one with this number.
-	assign(pid int) (leader *os.Process, err error)
+	// assign makes the process a member, or confirms that it is one. leader returns the
+	// command's process; nil stands for the one with this number.
+	assign(pid int) (leader func() *os.Process, err error)
 
 	// resumeProcess lets a process run that prepare had started suspended.
 	resumeProcess(pid int) error

@@ -244,7 +244,7 @@ func (b *cgroupBackend) allLocked() []*cgroup {
 	return list
 }
 
-func (b *cgroupBackend) start(cmd *exec.Cmd, _ bool) (*os.Process, error) {
+func (b *cgroupBackend) start(cmd *exec.Cmd, _ bool) (func() *os.Process, error) {
 	c, err := b.enter()
 	if err != nil {
 		return nil, err
@@ -297,7 +297,7 @@ func (b *cgroupBackend) prepare(cmd *exec.Cmd) error {
 	return err
 }
 
-func (b *cgroupBackend) assign(pid int) (*os.Process, error) { return nil, b.take(pid) }
+func (b *cgroupBackend) assign(pid int) (func() *os.Process, error) { return nil, b.take(pid) }
 
 // take moves a process into the cgroup, if it is not there.
 func (b *cgroupBackend) take(pid int) error {

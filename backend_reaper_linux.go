@@ -101,42 +101,36 @@ func (b *reaperBackend) prune() {
 
 // account remembers what the members of a reaper have used. The caller holds mu.
 func (b *reaperBackend) account(r *reaperClient) {
-	used, err := r.used()
-	if err != nil {
-		return
-	}
+	used := r.used(r.last)
 	if b.used != nil {
 		used.add(*b.used)
 	}
 	b.used = &used
 }
 
-// used returns what those have used whom the reaper has waited for.
-func (r *reaperClient) used() (Stats, error) {
-	now, err := proctable.Measure(r.id)
-	if errors.Is(err, os.ErrProcessDone) {
-		now, err = r.before, nil // it was killed, and nobody knows
-	}
-	if err != nil {
-		return Stats{}, err
-	}
+// used returns what those have used whom the reaper had waited for when it told.
+func (r *reaperClient) used(told reaper.Report) Stats {
 	return Stats{
-		User:       known(now.ReapedUser - r.before.ReapedUser),
-		System:     known(now.ReapedSystem - r.before.ReapedSystem),
-		ReadBytes:  knownBytes(since(now.ReadBytes, r.before.ReadBytes)),
-		WriteBytes: knownBytes(since(now.WriteBytes, r.before.WriteBytes)),
+		User:       known(told.User - r.before.User),
+		System:     known(told.System - r.before.System),
+		ReadBytes:  knownBytes(told.Read - r.before.Read),
+		WriteBytes: knownBytes(told.Write - r.before.Write),
 		Memory:     knownBytes(0),
 		Processes:  known(0),
 		Threads:    known(0),
-	}, nil
+	}
 }
 
-// since returns how much a figure has grown, negative if it is not known.
-func since(now, before int64) int64 {
-	if now < 0 || before < 0 {
-		return -1
+// usedNow is used of this moment. If the reaper was killed, nobody knows.
+func (r *reaperClient) usedNow() Stats {
+	id, err := r.send(reaper.Order{Op: reaper.Usage})
+	told := r.before
+	if err == nil {
+		if report, err := r.await(id); err == nil {
+			told = report
+		}
 	}
-	return max(0, now-before)
+	return r.used(told)
 }
 
 // all returns the reapers that hold the group. The caller holds mu.
@@ -166,7 +160,7 @@ func (b *reaperBackend) below(wanted func(proctable.Entry) bool) ([]member, erro
 		return nil, err
 	}
 	children := make(map[int][]proctable.Entry)
-	for _, e := range table {
+	for _, e := range withParents(table) {
 		children[e.Parent] = append(children[e.Parent], e)
 	}
 	var members []member
@@ -184,6 +178,31 @@ func (b *reaperBackend) below(wanted func(proctable.Entry) bool) ([]member, erro
 		}
 	}
 	return members, nil
+}
+
+// withParents returns a table in which each process has a parent that is there. While it was
+// read some have lost theirs, and got another one, and some parents were missed, since a
+// process has a number some time before it can be seen.
+func withParents(table []proctable.Entry) []proctable.Entry {
+	there := make(map[int]bool, len(table))
+	for _, e := range table {
+		there[e.PID] = true
+	}
+	for i := 0; i < len(table); i++ { // it grows
+		for parent := table[i].Parent; parent > 0 && !there[parent]; parent = table[i].Parent {
+			if missed, err := proctable.Lookup(parent); err == nil {
+				there[parent] = true
+				table = append(table, missed)
+				continue
+			}
+			now, err := proctable.Lookup(table[i].PID)
+			if err != nil {
+				break // it is gone, too
+			}
+			table[i] = now
+		}
+	}
+	return table
 }
 
 func (b *reaperBackend) resumeProcess(int) error { return nil }
@@ -288,11 +307,7 @@ func (b *reaperBackend) stats() (Stats, error) {
 		total = *b.used
 	}
 	for _, r := range b.all() {
-		used, err := r.used()
-		if err != nil {
-			return Stats{}, err
-		}
-		total.add(used)
+		total.add(r.usedNow())
 	}
 	err = total.addMembers(members, true)
 	return total, err

@@ -69,7 +69,7 @@ func (b *sessionBackend) prepare(cmd *exec.Cmd) error {
 	return nil
 }
 
-func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (*os.Process, error) {
+func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (func() *os.Process, error) {
 	undo, err := ownSession(cmd)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func ownSession(cmd *exec.Cmd) (undo func(), err error) {
 	})
 }
 
-func (b *sessionBackend) assign(pid int) (*os.Process, error) {
+func (b *sessionBackend) assign(pid int) (func() *os.Process, error) {
 	leader, err := proctable.Lookup(pid)
 	if err != nil {
 		return nil, err

@@ -54,11 +54,11 @@ type Group struct {
 	grace     time.Duration
 
 	mu       sync.Mutex
-	leader   *os.Process
-	adopted  *os.Process   // the leader, if nobody else has its handle
-	started  bool          // there is, or may have been, a member
-	starting int           // starts under way
-	settled  chan struct{} // closed when starting gets 0; nil if nobody waits for that
+	leader   func() *os.Process // returns the first command's process; nil if there is none
+	adopted  *os.Process        // the leader, if nobody else has its handle
+	started  bool               // there is, or may have been, a member
+	starting int                // starts under way
+	settled  chan struct{}      // closed when starting gets 0; nil if nobody waits for that
 	paused   bool
 	pausing  *pausing // nil unless Pause is at work
 	closed   bool
@@ -131,17 +131,33 @@ func (g *Group) start(cmd *exec.Cmd, plain bool) error {
 		return fail("start", nil, err)
 	}
 	leader, err := g.backend.start(cmd, plain)
-	switch {
-	case err != nil:
+	if err != nil {
 		g.endStart(nil)
 		return fail("start", nil, err)
-	case leader != nil:
-		g.endStart(leader)
-		g.adopt(leader)
-	default:
-		g.endStart(cmd.Process)
 	}
+	if leader == nil {
+		leader = func() *os.Process { return cmd.Process }
+	} else {
+		leader = g.keep(leader)
+	}
+	g.endStart(leader)
 	return nil
+}
+
+// keep makes a function that finds a process hand it to the group, which has its handle
+// until the end. It is called once.
+func (g *Group) keep(find func() *os.Process) func() *os.Process {
+	return func() *os.Process {
+		p := find()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if p != nil && g.freed {
+			_ = p.Release()
+		} else {
+			g.adopted = p
+		}
+		return p
+	}
 }
 
 // isPlain reports whether os/exec has nothing to do for cmd but to start it, as far as can
@@ -185,12 +201,13 @@ func (g *Group) beginStart() error {
 	return nil
 }
 
-// endStart ends what beginStart began. The process is nil if there is none.
-func (g *Group) endStart(p *os.Process) {
+// endStart ends what beginStart began. The function returns the process that was started; it
+// is nil if there is none.
+func (g *Group) endStart(process func() *os.Process) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if p != nil {
-		g.noteMember(p)
+	if process != nil {
+		g.noteMember(process)
 	}
 	g.starting--
 	if g.starting == 0 && g.settled != nil {
@@ -201,10 +218,10 @@ func (g *Group) endStart(p *os.Process) {
 }
 
 // noteMember records that the group has, or had, a member. The caller holds mu.
-func (g *Group) noteMember(p *os.Process) {
+func (g *Group) noteMember(process func() *os.Process) {
 	g.started = true
 	if g.leader == nil {
-		g.leader = p
+		g.leader = sync.OnceValue(process)
 	}
 	if isClosed(g.done) {
 		g.done = nil // it told of an earlier emptiness
@@ -259,35 +276,29 @@ func (g *Group) Assign(pid int) error {
 		return fail("assign", nil, err)
 	}
 	p, err := os.FindProcess(pid)
-	var leader *os.Process
+	var leader func() *os.Process
 	if err == nil {
 		leader, err = g.backend.assign(pid)
 	}
-	if p != nil && (err != nil || leader != nil) {
-		_ = p.Release()
-	}
 	if err != nil {
+		if p != nil {
+			_ = p.Release()
+		}
 		g.endStart(nil)
 		return fail("assign", ErrAssign, err)
 	}
 	if leader != nil {
-		p = leader
-	}
-	g.endStart(p)
-	g.adopt(p)
-	return nil
-}
-
-// adopt keeps the handle of a process that only the group has, if it is the leader, until
-// the end.
-func (g *Group) adopt(p *os.Process) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.leader == p && !g.freed {
-		g.adopted = p
-	} else {
 		_ = p.Release()
+		g.endStart(g.keep(leader))
+		return nil
 	}
+	g.endStart(func() *os.Process { return p })
+	if g.Leader() != p {
+		_ = p.Release()
+		return nil
+	}
+	g.keep(func() *os.Process { return p })()
+	return nil
 }
 
 // ResumeProcess is the third step of a start (see [Group.Prepare]): it lets the
@@ -311,8 +322,12 @@ func (g *Group) ResumeProcess(pid int) error {
 // Assign can be used until Close.
 func (g *Group) Leader() *os.Process {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.leader
+	leader := g.leader
+	g.mu.Unlock()
+	if leader == nil {
+		return nil
+	}
+	return leader()
 }
 
 // Active reports whether a member is alive, or about to be. A closed group is

@@ -248,6 +248,12 @@ func (before stock) compare(t *testing.T) {
 	if err := goleak.Find(before.goroutines); err != nil {
 		t.Errorf("leaked goroutines: %v", err)
 	}
+	for deadline := time.Now().Add(patience); len(helpers(t)) > 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Errorf("left the helpers %v", helpers(t))
+			break
+		}
+	}
 	after := stock{countDescriptors(), nil, cgroupDirectories(t)}
 	for deadline := time.Now().Add(time.Second); after.descriptors > before.descriptors && time.Now().Before(deadline); {
 		runtime.Gosched()
@@ -274,6 +280,21 @@ func describeDescriptors() []string {
 		list = append(list, filepath.Base(name)+":"+target)
 	}
 	return list
+}
+
+// helpers returns the helpers of this process.
+func helpers(t *testing.T) []string {
+	table, err := proctable.All()
+	must(t, err)
+	var found []string
+	for _, e := range table {
+		d, err := proctable.Inspect(e.ID)
+		if err == nil && e.Alive() && len(d.Command) > 2 && strings.HasPrefix(d.Command[0], "procgroup ") &&
+			slices.Contains(d.Command, strconv.Itoa(os.Getpid())) {
+			found = append(found, fmt.Sprint(e.PID, d.Command))
+		}
+	}
+	return found
 }
 
 // zombies returns the children of this process that nobody has waited for.

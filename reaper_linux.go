@@ -3,7 +3,6 @@ package procgroup
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -18,13 +17,13 @@ type reaperClient struct {
 	id     proctable.ID
 	conn   *helper.Conn
 	said   *helper.Exchange[reaper.Report]
-	likens imprint         // what the owner was like when the reaper was started
-	before proctable.Usage // what had been used when the group got it
+	likens imprint       // what the owner was like when the reaper was started
+	before reaper.Report // what had been used when the group got it
 
 	mu      sync.Mutex
-	ordered uint64 // starts, also those that have failed
-	emptyAt uint64 // how many of them there were when nobody was last left
-	notify  func() // nil if nobody watches
+	ordered uint64        // starts, also those that have failed
+	last    reaper.Report // of when nobody was left
+	notify  func()        // nil if nobody watches
 	unwatch func()
 	gone    bool // it was killed
 	purged  bool // after that nobody is left
@@ -62,7 +61,7 @@ func startReaper(now imprint) (*reaperClient, error) {
 func (r *reaperClient) isAlone(report reaper.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.emptyAt = report.Starts
+	r.last = report
 }
 
 // isGone reports whether somebody has killed the reaper.
@@ -85,7 +84,7 @@ func (r *reaperClient) empty() bool {
 	if gone {
 		return r.purged
 	}
-	return r.emptyAt == r.ordered
+	return r.last.Starts == r.ordered
 }
 
 // send sends an order, and returns the number of its report.
@@ -198,13 +197,8 @@ func takeReaper(now imprint) (*reaperClient, error) {
 			r.conn.Close()
 			continue
 		}
-		var err error
-		r.before, err = proctable.Measure(r.id)
-		if errors.Is(err, os.ErrProcessDone) {
-			r.conn.Close()
-			continue
-		}
-		return r, err
+		r.before = r.last // as it was given back
+		return r, nil
 	}
 }
 

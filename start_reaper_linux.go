@@ -26,7 +26,7 @@ import (
 // as any start of this program.
 
 // start starts a command. If os/exec has nothing else to do for it, it is plain.
-func (b *reaperBackend) start(cmd *exec.Cmd, plain bool) (leader *os.Process, err error) {
+func (b *reaperBackend) start(cmd *exec.Cmd, plain bool) (leader func() *os.Process, err error) {
 	if cmd.Err != nil || cmd.Path == "" {
 		return nil, cmd.Start() // says what is wrong
 	}
@@ -43,7 +43,7 @@ func (b *reaperBackend) start(cmd *exec.Cmd, plain bool) (leader *os.Process, er
 		return nil, err
 	}
 	var pid int
-	if plain {
+	if plain && reaper.CanCloneMirror {
 		pid, err = r.startPlain(cmd, spec)
 	} else {
 		pid, err = r.startMirrored(cmd, spec)
@@ -51,7 +51,7 @@ func (b *reaperBackend) start(cmd *exec.Cmd, plain bool) (leader *os.Process, er
 	if err != nil {
 		return nil, startError(cmd, err)
 	}
-	return b.findLeader(pid), nil
+	return func() *os.Process { return r.findLeader(pid) }, nil
 }
 
 // startError makes what a reaper says of a start that has failed the error that os/exec
@@ -68,15 +68,15 @@ func startError(cmd *exec.Cmd, err error) error {
 func newSpec(cmd *exec.Cmd, now imprint) (*reaper.Spec, error) {
 	spec := &reaper.Spec{
 		Path: []byte(cmd.Path), Dir: []byte(cmd.Dir),
-		Args: byteTexts(cmd.Args), Env: byteTexts(cmd.Environ()), Umask: now.umask,
+		Args: cmd.Args, Env: cmd.Environ(), Umask: now.umask, Attr: new(syscall.SysProcAttr),
 	}
 	if len(cmd.Args) == 0 {
-		spec.Args = [][]byte{spec.Path}
+		spec.Args = []string{cmd.Path}
 	}
+	a := spec.Attr
 	if cmd.SysProcAttr != nil {
-		spec.Attr = *cmd.SysProcAttr
+		*a = *cmd.SysProcAttr
 	}
-	a := &spec.Attr
 	for field, set := range map[string]bool{
 		"Foreground": a.Foreground, "Ptrace": a.Ptrace, "PidFD": a.PidFD != nil, "Pgid": a.Pgid != 0,
 	} {
@@ -88,14 +88,6 @@ func newSpec(cmd *exec.Cmd, now imprint) (*reaper.Spec, error) {
 		a.Setpgid = true // not in the reaper's group: that is not to be killed
 	}
 	return spec, nil
-}
-
-func byteTexts(list []string) [][]byte {
-	out := make([][]byte, len(list))
-	for i, text := range list {
-		out[i] = []byte(text)
-	}
-	return out
 }
 
 // attachments are the descriptors that go with the order to start a command.
@@ -118,7 +110,8 @@ func attach(spec *reaper.Spec, mirror int) (*attachments, error) {
 	return a, nil
 }
 
-// startPlain starts a command with a forked mirror.
+// startPlain starts a command with a cloned mirror. The guardian makes that while the reaper
+// starts the command.
 func (r *reaperClient) startPlain(cmd *exec.Cmd, spec *reaper.Spec) (pid int, err error) {
 	mirrorEnd, reaperEnd, err := helper.NewSocketPair()
 	if err != nil {
@@ -131,39 +124,49 @@ func (r *reaperClient) startPlain(cmd *exec.Cmd, spec *reaper.Spec) (pid int, er
 		return 0, err
 	}
 	defer helper.CloseFiles(a.opened)
+	a.addFiles(cmd, spec)
+	id, err := r.send(reaper.Order{Op: reaper.Start, Start: spec}, a.files...)
+	if err != nil {
+		return 0, err
+	}
+	mirror, mirrorErr := theGuardian.consult(askMirror, nil, int(mirrorEnd.Fd()))
+	var process *os.Process
+	if mirrorErr == nil {
+		process, mirrorErr = os.FindProcess(mirror.PID) // our child, so it is there until we reap it
+	}
+	// Without a mirror the reaper kills the command, without a command the mirror ends.
+	mirrorEnd.Close()
+	reaperEnd.Close()
+	report, err := r.await(id)
+	if mirrorErr != nil {
+		return 0, errors.Join(err, fmt.Errorf("cannot make a mirror: %w", mirrorErr))
+	}
+	if err != nil {
+		_, _ = process.Wait()
+		return 0, err
+	}
+	cmd.Process = process
+	return report.PID, nil
+}
+
+// addFiles adds the files that a plain command is to have.
+func (a *attachments) addFiles(cmd *exec.Cmd, spec *reaper.Spec) {
+	add := func(number int, f *os.File) {
+		a.files = append(a.files, int(f.Fd()))
+		spec.Files = append(spec.Files, number)
+	}
 	for number, stream := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
 		if f, ok := stream.(*os.File); ok {
-			a.files = append(a.files, int(f.Fd()))
-			spec.Files = append(spec.Files, number)
+			add(number, f)
 		} else {
 			spec.Null = append(spec.Null, number)
 		}
 	}
 	for i, f := range cmd.ExtraFiles {
 		if f != nil {
-			a.files = append(a.files, int(f.Fd()))
-			spec.Files = append(spec.Files, 3+i)
+			add(3+i, f)
 		}
 	}
-	id, err := r.send(reaper.Order{Op: reaper.Start, Start: spec}, a.files...)
-	if err != nil {
-		return 0, err
-	}
-	mirror, mirrorErr := theGuardian.consult(askMirror, nil, int(mirrorEnd.Fd()))
-	mirrorEnd.Close()
-	reaperEnd.Close()
-	report, err := r.await(id)
-	if mirrorErr != nil {
-		// Without a mirror the reaper kills the command.
-		return 0, errors.Join(err, fmt.Errorf("cannot make a mirror: %w", mirrorErr))
-	}
-	process, findErr := os.FindProcess(mirror.PID) // our child
-	if err != nil || findErr != nil {
-		_, _ = syscall.Wait4(mirror.PID, nil, 0, nil) // it ends as there is no command
-		return 0, errors.Join(err, findErr)
-	}
-	cmd.Process = process
-	return report.PID, nil
 }
 
 // startMirrored starts a command by starting a mirror in its place.
@@ -245,23 +248,21 @@ func (p *preparedStart) order(r *reaperClient) (pid int, err error) {
 	return report.PID, err
 }
 
-// findLeader returns the process of a command. If it is gone already, that can be seen from
+// findLeader returns the process of a command. If it has ended already, that can be seen from
 // the process.
-func (b *reaperBackend) findLeader(pid int) *os.Process {
+func (r *reaperClient) findLeader(pid int) *os.Process {
 	p, err := os.FindProcess(pid)
 	if err != nil {
 		return nil
 	}
-	// It is what it was if it is below the reaper: that gives its number to nobody else
-	// without having told of its end, and nobody else's children are there.
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, r := range b.all() {
-		if e, err := proctable.Lookup(pid); err == nil && e.Parent == r.id.PID {
-			return p
-		}
+	// If the reaper has not reaped it even now, the number was its own all the time.
+	id, err := r.send(reaper.Order{Op: reaper.IsUnreaped, PID: pid})
+	if err == nil {
+		_, err = r.await(id)
 	}
-	_ = p.Release()
+	if err != nil {
+		_ = p.Release()
+	}
 	return p
 }
 
@@ -289,7 +290,7 @@ func (b *reaperBackend) prepare(cmd *exec.Cmd) error {
 	return nil
 }
 
-func (b *reaperBackend) assign(pid int) (leader *os.Process, err error) {
+func (b *reaperBackend) assign(pid int) (leader func() *os.Process, err error) {
 	entry, err := proctable.Lookup(pid)
 	if err != nil {
 		return nil, err
@@ -332,7 +333,7 @@ func (b *reaperBackend) assign(pid int) (leader *os.Process, err error) {
 	b.mu.Lock()
 	b.mirrors[pid] = true
 	b.mu.Unlock()
-	return b.findLeader(command), nil
+	return func() *os.Process { return r.findLeader(command) }, nil
 }
 
 // find returns the index of the start of which the mirror has this number, which the mirror

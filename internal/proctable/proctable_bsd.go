@@ -86,8 +86,5 @@ func younger(int) ([]Entry, bool) { return nil, false }
 // on DragonFly, where it does so before, record has asked for all threads.
 func resting(id ID) bool {
 	e, err := lookup(id.PID)
-	if err != nil || e.ID != id {
-		return errors.Is(err, os.ErrProcessDone) || err == nil
-	}
-	return e.atRest()
+	return err == nil && e.ID == id && e.Alive() && e.atRest()
 }

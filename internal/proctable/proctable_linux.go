@@ -151,7 +151,7 @@ func stateOf(letter byte) State {
 }
 
 func all() ([]Entry, error) {
-	before, err := readFile("/proc/loadavg")
+	before, err := ReadFile("/proc/loadavg")
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func list() ([]Entry, error) {
 }
 
 func lookup(pid int) (Entry, error) {
-	line, err := readFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	line, err := ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return Entry{}, orGone(pid, err)
 	}
@@ -218,9 +218,9 @@ func lookup(pid int) (Entry, error) {
 	return st.Entry, err
 }
 
-// readFile reads a small file of proc with three system calls: os.ReadFile needs
+// ReadFile reads a small file of proc with three system calls: os.ReadFile needs
 // twice as many, for a size that proc does not tell and for the poller.
-func readFile(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -339,12 +339,12 @@ func parseField(data []byte, name string) int64 {
 func resting(id ID) bool {
 	p, _, err := openID(id)
 	if err != nil {
-		return errors.Is(err, os.ErrProcessDone)
+		return false
 	}
 	defer p.close()
 	fd, err := unix.Openat(p.fd, "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return errors.Is(orGone(id.PID, err), os.ErrProcessDone)
+		return false
 	}
 	tasks := os.NewFile(uintptr(fd), "task")
 	defer tasks.Close()
@@ -352,17 +352,22 @@ func resting(id ID) bool {
 	if err != nil {
 		return false
 	}
+	dead := 0
 	for _, name := range names {
 		line, err := p.read("task/" + name + "/stat")
 		if errors.Is(err, os.ErrProcessDone) {
+			dead++
 			continue
 		}
 		st, parseErr := parseStat(line)
 		if err != nil || parseErr != nil || !st.atRest() {
 			return false
 		}
+		if !st.Alive() {
+			dead++
+		}
 	}
-	return true
+	return dead < len(names)
 }
 
 func signal(id ID, sig syscall.Signal) error {
@@ -389,7 +394,7 @@ func signal(id ID, sig syscall.Signal) error {
 func younger(pid int) ([]Entry, bool) {
 	var entries []Entry
 	for first := pid + 1; ; {
-		data, err := readFile("/proc/loadavg")
+		data, err := ReadFile("/proc/loadavg")
 		if err != nil {
 			return nil, false
 		}

@@ -21,36 +21,49 @@ type command struct {
 func (s *server) start(o Order, files []int) {
 	mirror, pid, err := s.tryStart(o.Start, files)
 	helper.CloseFiles(files)
-	r := Report{ID: o.ID, PID: pid}
 	if err != nil {
-		r.Errno = syscall.EIO
-		errors.As(err, &r.Errno)
+		s.startFailed(o.ID, mirror, err)
+		return
 	}
-	s.report(r) // before anybody can tell how it ended
-	s.mu.Lock()
-	s.under--
-	s.starts++
-	status, over := s.early[pid]
-	if s.under == 0 {
-		clear(s.early)
-	}
+	s.report(Report{ID: o.ID, PID: pid}) // before anybody can tell how it ended
 	c := &command{mirror, func() {}}
-	if err == nil && !over {
+	s.mu.Lock()
+	status, over := s.early[pid]
+	if !over {
 		s.commands[pid] = c
 		s.listen(pid, c)
 	}
-	s.begun.Signal()
+	s.startOver()
 	s.mu.Unlock()
-	switch {
-	case err == nil && over:
+	if over {
 		s.reap() // tells first if nobody is left
 		c.end(status)
-	case err != nil:
-		if mirror != nil {
-			mirror.Close()
-		}
-		s.reap()
 	}
+}
+
+// startFailed answers that a command could not be started. Before that it tells if nobody is
+// left, so that the owner knows, too.
+func (s *server) startFailed(id uint64, mirror *helper.Conn, err error) {
+	if mirror != nil {
+		mirror.Close()
+	}
+	r := Report{ID: id, Errno: syscall.EIO}
+	errors.As(err, &r.Errno)
+	s.mu.Lock()
+	s.startOver()
+	s.mu.Unlock()
+	s.reap()
+	s.report(r)
+}
+
+// startOver notes that a start is over. The caller holds mu.
+func (s *server) startOver() {
+	s.under--
+	s.starts++
+	if s.under == 0 {
+		clear(s.early)
+	}
+	s.changed.Broadcast()
 }
 
 // tryStart starts a command. The connection to its mirror is returned, if there is one, also
@@ -86,7 +99,7 @@ func (s *server) tryStart(spec *Spec, files []int) (mirror *helper.Conn, pid int
 		return mirror, 0, err
 	}
 	unix.Umask(spec.Umask)
-	pid, _, err = syscall.StartProcess(string(spec.Path), texts(spec.Args), attr)
+	pid, _, err = syscall.StartProcess(string(spec.Path), spec.Args, attr)
 	_ = unix.Chdir("/")
 	return mirror, pid, err
 }
@@ -96,7 +109,7 @@ func (s *server) procAttr(spec *Spec, files []int) (*syscall.ProcAttr, error) {
 	if len(files) != len(spec.Files) {
 		return nil, syscall.EBADF
 	}
-	attr := &syscall.ProcAttr{Dir: string(spec.Dir), Env: texts(spec.Env), Sys: &spec.Attr}
+	attr := &syscall.ProcAttr{Dir: string(spec.Dir), Env: spec.Env, Sys: spec.Attr}
 	set := func(number, fd int) {
 		for len(attr.Files) <= number {
 			attr.Files = append(attr.Files, ^uintptr(0)) // closed
@@ -113,14 +126,6 @@ func (s *server) procAttr(spec *Spec, files []int) (*syscall.ProcAttr, error) {
 		set(number, s.null[min(number, 1)])
 	}
 	return attr, nil
-}
-
-func texts(list [][]byte) []string {
-	out := make([]string, len(list))
-	for i, text := range list {
-		out[i] = string(text)
-	}
-	return out
 }
 
 // listen hears what the mirror of a command says. The caller holds mu.
@@ -160,11 +165,11 @@ func (s *server) hear(pid int, c *command) {
 
 // end makes the mirror end as the command has.
 func (c *command) end(status unix.WaitStatus) {
-	c.unwatch()
 	m := mirrorMessage{exited, uint32(status.ExitStatus())}
 	if status.Signaled() {
 		m = mirrorMessage{signaled, uint32(status.Signal())}
 	}
 	_ = m.send(c.mirror)
+	c.unwatch()
 	c.mirror.Close()
 }

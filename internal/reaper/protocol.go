@@ -12,11 +12,14 @@
 package reaper
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/procgroup/procgroup/internal/helper"
 )
@@ -24,7 +27,8 @@ import (
 // Order is what the owner tells a reaper.
 type Order struct {
 	Op    Op
-	ID    uint64 // of the answer, if there is one
+	ID    uint64 // of the report about it
+	PID   int    `json:",omitempty"`
 	Start *Spec  `json:",omitempty"`
 }
 
@@ -42,6 +46,12 @@ const (
 	// has begun; nobody escapes from then on.
 	Kill Op = "kill"
 
+	// IsUnreaped asks whether the command with this PID was not reaped yet. ESRCH says no.
+	IsUnreaped Op = "is unreaped"
+
+	// Usage asks for what was used until now.
+	Usage Op = "usage"
+
 	// Release lets everybody live on. The reaper ends when the commands have.
 	Release Op = "release"
 )
@@ -49,9 +59,10 @@ const (
 // Spec is a command. Texts may hold any bytes, which those in JSON may not.
 type Spec struct {
 	Path, Dir []byte
-	Args, Env [][]byte
+	Args, Env []string `json:"-"` // they follow the rest, packed
+	ArgCount  int
 	Umask     int
-	Attr      syscall.SysProcAttr
+	Attr      *syscall.SysProcAttr `json:",omitempty"`
 
 	// Files are the descriptors that the command has: those that come with the order, or
 	// from the mirror, have these numbers. The others below the highest are closed, but
@@ -71,6 +82,11 @@ type Report struct {
 
 	// Starts is how many starts there were when nobody was left.
 	Starts uint64
+
+	// What those have used whom the reaper has waited for, and whom they have waited for:
+	// CPU time, and bytes from and to block devices (getrusage(2)).
+	User, System time.Duration `json:",omitempty"`
+	Read, Write  int64         `json:",omitempty"`
 }
 
 // mirrorMessage is what a reaper and a mirror tell each other.
@@ -117,11 +133,45 @@ func parseMirror(data []byte, files []int, err error) (m mirrorMessage, _ []int,
 	return m, files, nil
 }
 
-// Send sends an order to a reaper.
+// Send sends an order to a reaper. What comes with it stands behind a null byte: the
+// arguments and the environment of a command, with a null byte behind each.
 func (o Order) Send(c *helper.Conn, files ...int) error {
-	text, err := json.Marshal(o)
+	if o.Start != nil {
+		o.Start.ArgCount = len(o.Start.Args)
+	}
+	message, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
-	return c.Send(text, files...)
+	if o.Start != nil {
+		for _, list := range [][]string{o.Start.Args, o.Start.Env} {
+			for _, text := range list {
+				if strings.IndexByte(text, 0) >= 0 {
+					return syscall.EINVAL // as execve(2) could not be given it
+				}
+				message = append(append(message, 0), text...)
+			}
+		}
+	}
+	return c.Send(message, files...)
+}
+
+// parseOrder reads what Send sends.
+func parseOrder(message []byte) (o Order, err error) {
+	parts := bytes.Split(message, []byte{0})
+	if err := json.Unmarshal(parts[0], &o); err != nil {
+		return o, err
+	}
+	if o.Start == nil {
+		return o, nil
+	}
+	texts := make([]string, len(parts)-1)
+	for i, part := range parts[1:] {
+		texts[i] = string(part)
+	}
+	if o.Start.ArgCount < 0 || o.Start.ArgCount > len(texts) {
+		return o, fmt.Errorf("%d arguments among %d: %w", o.Start.ArgCount, len(texts), os.ErrInvalid)
+	}
+	o.Start.Args, o.Start.Env = texts[:o.Start.ArgCount], texts[o.Start.ArgCount:]
+	return o, nil
 }

@@ -17,7 +17,8 @@ import (
 // server is a reaper.
 type server struct {
 	conn *helper.Conn
-	null [2]int // /dev/null for reading and for writing
+	over chan struct{} // closed when the owner has closed the connection
+	null [2]int        // /dev/null for reading and for writing
 
 	starting sync.Mutex // held by a start: the directory and the umask are the process's
 
@@ -26,7 +27,7 @@ type server struct {
 	early    map[int]unix.WaitStatus // of children that ended while one was being started
 	under    int                     // starts under way
 	starts   uint64                  // that are over
-	begun    *sync.Cond              // told when a start is over
+	changed  *sync.Cond              // told when a start is over, or a command
 	told     uint64                  // at how many starts the owner was told that nobody is left
 	killing  bool
 	released bool
@@ -37,25 +38,42 @@ const survivorLimit = 10 * time.Second
 
 // Serve is the main function of a reaper.
 func Serve(conn *helper.Conn) {
-	s := &server{conn: conn, commands: make(map[int]*command), early: make(map[int]unix.WaitStatus)}
-	s.begun = sync.NewCond(&s.mu)
+	s := &server{conn: conn, over: make(chan struct{}), commands: make(map[int]*command), early: make(map[int]unix.WaitStatus)}
+	s.changed = sync.NewCond(&s.mu)
 	if err := errors.Join(Acquire(), s.openNull()); err != nil {
 		return // the owner sees that there is nobody
 	}
 	go s.reapAll()
+	go s.serve()
+	<-s.over
+	s.end()
+}
+
+// serve does what the owner says, until there is none any more. A command is started where
+// the order came in, since that is fastest; the start may hang, so another goroutine takes
+// over.
+func (s *server) serve() {
 	for {
-		message, files, err := conn.Receive()
+		message, files, err := s.conn.Receive()
 		if err != nil {
-			break
+			close(s.over)
+			return
 		}
-		var o Order
-		if json.Unmarshal(message, &o) == nil {
-			s.obey(o, files)
-		} else {
+		switch o, err := parseOrder(message); {
+		case err != nil:
+			helper.CloseFiles(files)
+		case o.Op == Start:
+			s.mu.Lock()
+			s.under++
+			s.mu.Unlock()
+			go s.serve()
+			s.start(o, files)
+			return
+		default:
+			s.obey(o)
 			helper.CloseFiles(files)
 		}
 	}
-	s.end()
 }
 
 func (s *server) openNull() (err error) {
@@ -68,32 +86,46 @@ func (s *server) openNull() (err error) {
 	return nil
 }
 
-// obey does what the owner says. The descriptors are its to close.
-func (s *server) obey(o Order, files []int) {
+// obey does what the owner says, if it is not to start a command.
+func (s *server) obey(o Order) {
+	r := Report{ID: o.ID}
 	switch o.Op {
-	case Start:
-		s.mu.Lock()
-		s.under++
-		s.mu.Unlock()
-		go s.start(o, files)
-		return
 	case Kill:
 		s.mu.Lock()
 		already := s.killing
 		s.killing = true
 		s.mu.Unlock()
 		s.killOnce()
-		s.report(Report{ID: o.ID})
 		if !already {
 			go s.killAll()
 		}
+	case IsUnreaped:
+		s.mu.Lock()
+		if s.commands[o.PID] == nil {
+			r.Errno = unix.ESRCH
+		}
+		s.mu.Unlock()
+	case Usage:
+		r.addUsage()
 	case Release:
 		s.mu.Lock()
 		s.released = true
 		s.mu.Unlock()
-		s.report(Report{ID: o.ID})
+	default:
+		r.Errno = unix.EINVAL
 	}
-	helper.CloseFiles(files)
+	s.report(r)
+}
+
+// addUsage fills in what was used.
+func (r *Report) addUsage() {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_CHILDREN, &u) != nil {
+		return
+	}
+	const block = 512 // whatever the size of a device's blocks is (getrusage(2))
+	r.User, r.System = time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())
+	r.Read, r.Write = int64(u.Inblock)*block, int64(u.Oublock)*block
 }
 
 // report tells the owner. If there is none any more, nobody needs to know.
@@ -111,7 +143,7 @@ func (s *server) reapAll() {
 		if errors.Is(err, unix.ECHILD) {
 			s.mu.Lock()
 			for s.starts == seen {
-				s.begun.Wait()
+				s.changed.Wait()
 			}
 			seen = s.starts
 			s.mu.Unlock()
@@ -138,6 +170,7 @@ func (s *server) reap() {
 		if c, ok := s.commands[pid]; ok {
 			delete(s.commands, pid)
 			ended[c] = status
+			s.changed.Broadcast()
 		} else if s.under > 0 {
 			s.early[pid] = status
 		}
@@ -154,7 +187,9 @@ func (s *server) reap() {
 func (s *server) tellIfAlone(alone bool) {
 	if alone && s.under == 0 && s.told < s.starts {
 		s.told = s.starts
-		s.report(Report{Starts: s.starts})
+		r := Report{Starts: s.starts}
+		r.addUsage()
+		s.report(r)
 	}
 }
 
@@ -181,12 +216,9 @@ func (s *server) end() {
 
 // awaitCommands returns when no command is left for which somebody may be waiting.
 func (s *server) awaitCommands() {
-	for ; ; time.Sleep(10 * time.Millisecond) {
-		s.mu.Lock()
-		left := len(s.commands) + s.under
-		s.mu.Unlock()
-		if left == 0 {
-			return
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.commands) > 0 || s.under > 0 {
+		s.changed.Wait()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +48,7 @@ func Children() []int {
 
 // takeCgroup takes the cgroup of the command off the descriptors that came with its order.
 func (spec *Spec) takeCgroup(files []int) (rest []int, err error) {
-	if !spec.Attr.UseCgroupFD {
+	if spec.Attr == nil || !spec.Attr.UseCgroupFD {
 		return files, nil
 	}
 	if len(files) == 0 {
@@ -55,4 +56,11 @@ func (spec *Spec) takeCgroup(files []int) (rest []int, err error) {
 	}
 	spec.Attr.CgroupFD = files[0]
 	return files[1:], nil
+}
+
+// setDefault gives a signal its default action, which os/signal does not after it was
+// caught once.
+func setDefault(sig unix.Signal) {
+	var action [5]uintptr // SIG_DFL; larger than the kernel's struct sigaction
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 }
