@@ -39,8 +39,13 @@ func runBuild(ctx context.Context) error {
 	return cmd.Wait()                  // reaps the leader, as with os/exec
 }
 
-func Example() {
+func main() {
+	procgroup.Init() // first of all: a helper is this program, run again
 	fmt.Println(runBuild(context.Background()))
+}
+
+func Example() {
+	main()
 	// Output:
 	// paused: true
 	// active: false

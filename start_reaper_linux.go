@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -167,7 +169,44 @@ func (a *attachments) addFiles(cmd *exec.Cmd, spec *reaper.Spec) {
 			add(3+i, f)
 		}
 	}
+	for _, fd := range inheritedFiles(3 + len(cmd.ExtraFiles)) {
+		a.files = append(a.files, fd)
+		spec.Files = append(spec.Files, fd)
+	}
 }
+
+// inheritedFiles returns the descriptors, from a number on, that this process has from its
+// parent, and hands on: those that are not closed on exec. Go programs make no others.
+func inheritedFiles(from int) []int {
+	var list []int
+	for _, fd := range inheritedAtFirst() {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if fd >= from && err == nil && flags&unix.FD_CLOEXEC == 0 {
+			list = append(list, fd)
+		}
+	}
+	return list
+}
+
+// inheritedAtFirst returns those that there were when the first command was started.
+var inheritedAtFirst = sync.OnceValue(func() []int {
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return nil
+	}
+	var list []int
+	for _, name := range names {
+		fd, err := strconv.Atoi(name.Name())
+		if err != nil || fd < 3 {
+			continue
+		}
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC == 0 {
+			list = append(list, fd)
+		}
+	}
+	return list
+})
 
 // startMirrored starts a command by starting a mirror in its place.
 func (r *reaperClient) startMirrored(cmd *exec.Cmd, spec *reaper.Spec) (pid int, err error) {
@@ -194,8 +233,9 @@ func (r *reaperClient) startMirrored(cmd *exec.Cmd, spec *reaper.Spec) (pid int,
 // preparedStart is a command of which the mirror is not started yet, or not assigned.
 type preparedStart struct {
 	spec      *reaper.Spec
-	mirrorEnd *os.File // nil when the mirror has it alone
+	mirrorEnd *os.File
 	reaperEnd *os.File
+	copies    []*os.File // of what the mirror inherits
 }
 
 // prepareMirror makes cmd a mirror.
@@ -204,7 +244,7 @@ func prepareMirror(cmd *exec.Cmd, spec *reaper.Spec) (*preparedStart, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &preparedStart{spec, mirrorEnd, reaperEnd}
+	p := &preparedStart{spec: spec, mirrorEnd: mirrorEnd, reaperEnd: reaperEnd}
 	spec.FilesFromMirror = true
 	spec.Files = []int{0, 1, 2}
 	for i, f := range cmd.ExtraFiles {
@@ -212,7 +252,13 @@ func prepareMirror(cmd *exec.Cmd, spec *reaper.Spec) (*preparedStart, error) {
 			spec.Files = append(spec.Files, 3+i)
 		}
 	}
-	path, args, err := helper.MirrorCommand(3+len(cmd.ExtraFiles), spec.Files, os.Getpid(), helper.Program())
+	// What the mirror inherits has to have the same number there.
+	last := 2 + len(cmd.ExtraFiles)
+	if inherited := inheritedFiles(last + 1); len(inherited) > 0 {
+		spec.Files = append(spec.Files, inherited...)
+		last = slices.Max(inherited)
+	}
+	path, args, err := helper.MirrorCommand(last+1, spec.Files, os.Getpid(), helper.Program())
 	if err == nil && len(spec.Files) > helper.MaxFiles {
 		err = fmt.Errorf("%w: %d files are more than can be handed on", ErrConflict, len(spec.Files))
 	}
@@ -221,14 +267,34 @@ func prepareMirror(cmd *exec.Cmd, spec *reaper.Spec) (*preparedStart, error) {
 		return nil, err
 	}
 	cmd.Path, cmd.Args, cmd.Dir = path, args, ""
-	cmd.ExtraFiles = append(slices.Clip(cmd.ExtraFiles), mirrorEnd)
+	cmd.ExtraFiles = slices.Clone(cmd.ExtraFiles)
+	for number := 3 + len(cmd.ExtraFiles); number <= last; number++ {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, p.inherited(number))
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, mirrorEnd)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return p, nil
 }
 
+// inherited returns a descriptor that the mirror is to inherit, as a file; nil if there is none
+// of this number.
+func (p *preparedStart) inherited(number int) *os.File {
+	if !slices.Contains(p.spec.Files, number) {
+		return nil
+	}
+	fd, err := unix.FcntlInt(uintptr(number), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	f := os.NewFile(uintptr(fd), "inherited")
+	p.copies = append(p.copies, f)
+	return f
+}
+
 func (p *preparedStart) free() {
-	p.mirrorEnd.Close()
-	p.reaperEnd.Close()
+	for _, f := range append(p.copies, p.mirrorEnd, p.reaperEnd) {
+		f.Close()
+	}
 }
 
 // order has a reaper start the command, of which the mirror was started.

@@ -93,8 +93,8 @@ func Measure(id ID) (Usage, error) { return measure(id) }
 
 // Resting reports whether nothing of the process can run: all its threads are stopped, or
 // blocked in the kernel, or dead. The state in an Entry is that of one thread, where the
-// system tells the others'. Of a process that is gone it is not said: what that has started
-// before may run.
+// system tells the others'. Of a process that is dead as a whole, or gone, it is not said:
+// what that has started shortly before may run.
 func Resting(id ID) bool { return resting(id) }
 
 // Signal sends sig to the process. The error for one that is gone wraps

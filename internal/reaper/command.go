@@ -104,6 +104,9 @@ func (s *server) tryStart(spec *Spec, files []int) (mirror *helper.Conn, pid int
 	return mirror, pid, err
 }
 
+// maxNumber is the highest number that a descriptor of a command can have.
+const maxNumber = 1 << 16
+
 // procAttr returns the attributes of the command's process.
 func (s *server) procAttr(spec *Spec, files []int) (*syscall.ProcAttr, error) {
 	if len(files) != len(spec.Files) {
@@ -117,7 +120,7 @@ func (s *server) procAttr(spec *Spec, files []int) (*syscall.ProcAttr, error) {
 		attr.Files[number] = uintptr(fd)
 	}
 	for i, number := range spec.Files {
-		if number < 0 || number > helper.MaxFiles {
+		if number < 0 || number > maxNumber {
 			return nil, syscall.EBADF
 		}
 		set(number, files[i])
