@@ -28,8 +28,8 @@ type backend interface {
 	// start starts cmd as a member: prepare, cmd.Start and assign, without a moment
 	// at which the process could escape or stay behind. It leaves the fields of
 	// cmd as the caller set them. plain says that os/exec has nothing to do for cmd
-	// but to start it. leader returns the command's process; nil stands for cmd.Process.
-	start(cmd *exec.Cmd, plain bool) (leader func() *os.Process, err error)
+	// but to start it, so that the backend may do that without it.
+	start(cmd *exec.Cmd, plain bool) (started, error)
 
 	// assign makes the process a member, or confirms that it is one. leader returns the
 	// command's process; nil stands for the one with this number.
@@ -71,6 +71,12 @@ type backend interface {
 	// close frees everything, if no member is alive, so that nothing is left behind. If
 	// one is, it changes nothing and returns errOccupied.
 	close() error
+}
+
+// started is what a backend tells of a start.
+type started struct {
+	leader func() *os.Process // returns the command's process; nil stands for cmd.Process
+	byHand bool               // os/exec has not started it, and does nothing for it but wait
 }
 
 // errOccupied says that a containment holds living members.

@@ -24,6 +24,7 @@ var cgroupMechanism = mechanism{
 	guarantees:  NoEscape | AtomicPause | Accounting,
 	probe:       func() error { _, err := cgroupSite(); return err },
 	guarded:     true,
+	withReaper:  &pairedMechanism,
 	open:        newCgroupBackend,
 }
 
@@ -244,17 +245,17 @@ func (b *cgroupBackend) allLocked() []*cgroup {
 	return list
 }
 
-func (b *cgroupBackend) start(cmd *exec.Cmd, _ bool) (func() *os.Process, error) {
+func (b *cgroupBackend) start(cmd *exec.Cmd, _ bool) (started, error) {
 	c, err := b.enter()
 	if err != nil {
-		return nil, err
+		return started{}, err
 	}
-	err = c.start(cmd)
-	return nil, errors.Join(err, b.leave(c))
+	err = c.startWith(cmd, cmd.Start)
+	return started{}, errors.Join(err, b.leave(c))
 }
 
-// start starts cmd in the cgroup (clone(2), CLONE_INTO_CGROUP).
-func (c *cgroup) start(cmd *exec.Cmd) error {
+// startWith makes start start cmd in the cgroup (clone(2), CLONE_INTO_CGROUP).
+func (c *cgroup) startWith(cmd *exec.Cmd, start func() error) error {
 	fd, err := c.dir.Open()
 	if err != nil {
 		return err
@@ -266,7 +267,7 @@ func (c *cgroup) start(cmd *exec.Cmd) error {
 	}
 	defer undo()
 	c.changed()
-	return cmd.Start()
+	return start()
 }
 
 func intoCgroup(cmd *exec.Cmd, fd int) (undo func(), err error) {

@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/procgroup/procgroup/internal/proctable"
 	"github.com/procgroup/procgroup/internal/reaper"
 )
@@ -66,7 +64,7 @@ func (b *reaperBackend) enter(now imprint) (*reaperClient, error) {
 	if b.closed {
 		return nil, ErrClosed
 	}
-	if b.cur != nil && !b.cur.isGone() && b.cur.likens.equal(now) {
+	if b.cur != nil && b.cur.isFit(now) {
 		return b.cur, nil
 	}
 	b.retire()
@@ -230,8 +228,9 @@ func (b *reaperBackend) sweep(sig syscall.Signal) error {
 }
 
 func (b *reaperBackend) terminate() error {
-	// A member that is stopped has to run to get the first.
-	return errors.Join(b.sweep(unix.SIGTERM), gone(b.sweep(unix.SIGCONT)))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.crowd.terminate()
 }
 
 func (b *reaperBackend) kill() error {

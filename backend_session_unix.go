@@ -69,10 +69,10 @@ func (b *sessionBackend) prepare(cmd *exec.Cmd) error {
 	return nil
 }
 
-func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (func() *os.Process, error) {
+func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (started, error) {
 	undo, err := ownSession(cmd)
 	if err != nil {
-		return nil, err
+		return started{}, err
 	}
 	defer undo()
 	b.mu.Lock()
@@ -80,20 +80,20 @@ func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (func() *os.Process, error
 	b.mu.Unlock()
 	pending, err := holdPendingStart(cmd)
 	if err != nil {
-		return nil, err
+		return started{}, err
 	}
 	if err := cmd.Start(); err != nil {
 		theGuardian.drop(pending)
-		return nil, err
+		return started{}, err
 	}
 	killed, err := b.add(cmd.Process, kills, pending)
 	if err != nil {
-		return nil, errors.Join(err, abandon(cmd))
+		return started{}, errors.Join(err, abandon(cmd))
 	}
 	if killed {
-		return nil, gone(b.sweep(unix.SIGKILL))
+		return started{}, gone(b.sweep(unix.SIGKILL))
 	}
-	return nil, nil
+	return started{}, nil
 }
 
 // abandon ends a command that cannot be made a member.
@@ -192,8 +192,9 @@ func (b *sessionBackend) signal(sig os.Signal) error {
 }
 
 func (b *sessionBackend) terminate() error {
-	// A member that is stopped has to run to get the first.
-	return errors.Join(b.sweep(unix.SIGTERM), gone(b.sweep(unix.SIGCONT)))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.crowd.terminate()
 }
 
 func (b *sessionBackend) kill() error {

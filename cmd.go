@@ -68,10 +68,13 @@ type Cmd struct {
 	// is KillLeftovers.
 	Leftovers Leftovers
 
+	ctx      context.Context // nil if there is none, or only os/exec knows it
 	group    *Group
 	output   *output
+	watch    *contextWatch // nil if there is no context, or os/exec watches it
 	canceled chan struct{} // closed when Cancel was called
 	piped    bool          // the caller reads from a pipe
+	stdin    bool          // or writes to one
 	settled  chan error    // what settle says; nil unless piped
 	waited   bool
 }
@@ -83,7 +86,7 @@ func Command(name string, arg ...string) *Cmd {
 
 // CommandContext is like Command, but kills the whole tree when ctx ends.
 func CommandContext(ctx context.Context, name string, arg ...string) *Cmd {
-	c := &Cmd{Cmd: exec.CommandContext(ctx, name, arg...)}
+	c := &Cmd{Cmd: exec.CommandContext(ctx, name, arg...), ctx: ctx}
 	c.Cancel = c.killTree
 	return c
 }
@@ -118,6 +121,18 @@ func (c *Cmd) StderrPipe() (io.ReadCloser, error) {
 	return c.Cmd.StderrPipe()
 }
 
+// StdinPipe is as in [exec.Cmd].
+func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
+	c.stdin = true
+	return c.Cmd.StdinPipe()
+}
+
+// isPlain reports whether os/exec has nothing to do for the command but to start it, when
+// its output has been redirected.
+func (c *Cmd) isPlain() bool {
+	return !c.piped && !c.stdin && isFile(c.Stdin) && c.WaitDelay == 0 && (c.ctx != nil || c.Cancel == nil)
+}
+
 // Start starts the command in a new group and does not wait for it. After a nil error
 // Wait must be called. The errors are those of [New], of [Group.Start], and of
 // os/exec.
@@ -140,11 +155,17 @@ func (c *Cmd) Start() error {
 	}
 	c.group, c.output = group, output
 	c.noteCancel()
-	err = group.Start(c.Cmd)
+	var s started
+	if err = c.contextErr(); err == nil {
+		s, err = group.start(c.Cmd, c.isPlain())
+	}
 	output.started(c.Cmd, err == nil)
 	if err != nil {
 		c.group = nil
 		return errors.Join(err, group.Close())
+	}
+	if s.byHand && c.ctx != nil {
+		c.watch = watchContext(c.ctx, c.Cancel)
 	}
 	if c.piped {
 		// The caller reads first, to the end, and then calls Wait.
@@ -196,6 +217,61 @@ func (c *Cmd) Wait() error {
 	return errors.Join(waitErr, err)
 }
 
+// waitForCommand waits for the command, as os/exec does.
+func (c *Cmd) waitForCommand() error {
+	err := c.Cmd.Wait()
+	if c.watch != nil {
+		err = c.watch.finish(err)
+	}
+	return err
+}
+
+// contextErr returns why the context does not let the command start.
+func (c *Cmd) contextErr() error {
+	if c.ctx == nil {
+		return nil
+	}
+	return c.ctx.Err()
+}
+
+// contextWatch does what os/exec does when a context ends, for a command that it has not
+// started.
+type contextWatch struct {
+	stop func() bool   // false if the context has ended
+	over chan struct{} // closed when err is set
+	err  error
+}
+
+func watchContext(ctx context.Context, cancel func() error) *contextWatch {
+	w := &contextWatch{over: make(chan struct{})}
+	w.stop = context.AfterFunc(ctx, func() {
+		defer close(w.over)
+		if cancel == nil {
+			return
+		}
+		switch err := cancel(); {
+		case err == nil:
+			w.err = ctx.Err()
+		case !errors.Is(err, os.ErrProcessDone):
+			w.err = fmt.Errorf("exec: canceling Cmd: %w", err)
+		}
+	})
+	return w
+}
+
+// finish ends the watch, and returns what Wait does: err, if the command did not end well
+// by itself.
+func (w *contextWatch) finish(err error) error {
+	if w.stop() {
+		return err
+	}
+	<-w.over
+	if err == nil {
+		err = w.err
+	}
+	return err
+}
+
 // waitAndSettle waits for the command and deals with its leftovers.
 func (c *Cmd) waitAndSettle() (waitErr, err error) {
 	switch {
@@ -204,11 +280,11 @@ func (c *Cmd) waitAndSettle() (waitErr, err error) {
 	case c.Leftovers == KillLeftovers && c.group.mechanism.guarantees.Has(NoEscape) && isFile(c.Stdin):
 		// The containment finds the leftovers without the command, and os/exec has
 		// nothing to wait for that they could hold up.
-		return c.Cmd.Wait(), c.settle()
+		return c.waitForCommand(), c.settle()
 	default:
 		err = c.settleUnreaped()
 	}
-	return c.Cmd.Wait(), err
+	return c.waitForCommand(), err
 }
 
 // settleUnreaped waits until the command has ended and deals with its leftovers before it

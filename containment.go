@@ -65,7 +65,8 @@ func (c *Containment) UnmarshalText(text []byte) error {
 type mechanism struct {
 	containment Containment
 	guarantees  Guarantees
-	guarded     bool // a guardian can add DiesWithOwner
+	guarded     bool       // a guardian can add DiesWithOwner
+	withReaper  *mechanism // the same with a reaper; nil if there is no such thing
 	// probe tries whether the containment works for this process and says in
 	// words why it does not. It keeps its conclusive answers.
 	probe func() error
@@ -117,6 +118,9 @@ func Survey() []Support {
 func choose(from []mechanism, opts Options, guardErr error) (mechanism, error) {
 	var reasons []error
 	for _, m := range from {
+		if opts.WithReaper && m.withReaper != nil {
+			m = *m.withReaper
+		}
 		if opts.Containment != Auto && opts.Containment != m.containment {
 			continue
 		}

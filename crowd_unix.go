@@ -86,6 +86,12 @@ func (c *crowd) sweep(sig syscall.Signal) error {
 	return errors.Join(append(errs, errTooRestless)...)
 }
 
+// terminate asks every member to end.
+func (c *crowd) terminate() error {
+	// A member that is stopped has to run to get the first.
+	return errors.Join(c.sweep(unix.SIGTERM), gone(c.sweep(unix.SIGCONT)))
+}
+
 // pause stops every member, and returns when it has seen that none runs. It lets go of the
 // lock, which the caller does not hold, while it waits.
 func (c *crowd) pause(ctx context.Context, mu *sync.Mutex) error {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/procgroup/procgroup/internal/helper"
 	"github.com/procgroup/procgroup/internal/proctable"
 )
 
@@ -144,10 +145,12 @@ func (e *pendingEstate) matches(id proctable.ID) bool {
 	return false
 }
 
-// isOrphanLeader reports whether a process leads a session and, now that the owner is dead,
-// has the parent that we have.
+// isOrphanLeader reports whether a process leads a session and was a child of the owner, as
+// we were: it is one still, as long as that is dying, and has the parent that we have then.
 func isOrphanLeader(e proctable.Entry) bool {
-	return e.PID != os.Getpid() && e.Session == e.PID && e.Parent == os.Getppid() && e.Alive()
+	owner, _ := helper.Owner()
+	return e.PID != os.Getpid() && e.Session == e.PID && e.Alive() &&
+		(e.Parent == owner || e.Parent == os.Getppid())
 }
 
 // wasStartedAt reports whether a process can be one that was about to be started then.

@@ -20,3 +20,13 @@ func init() {
 		endIdleReapers()
 	}
 }
+
+// AlwaysWithReaper makes groups in cgroups have a reaper as well, until restore is called.
+func AlwaysWithReaper() (restore func(), err error) {
+	if err := pairedMechanism.probe(); err != nil {
+		return nil, err
+	}
+	before := mechanisms[0]
+	mechanisms[0] = pairedMechanism
+	return func() { mechanisms[0] = before }, nil
+}

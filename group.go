@@ -21,6 +21,13 @@ type Options struct {
 	// here and has what Require names.
 	Containment Containment
 
+	// WithReaper, with the containment Cgroup, starts the commands below a reaper as well
+	// (see [Reaper]), which closes the one hole of a cgroup: a member that may write the
+	// cgroup.procs of another cgroup, root above all, can move itself there. A start takes
+	// as long as with Reaper then, and means the same for the command. With other
+	// containments it changes nothing.
+	WithReaper bool
+
 	// Require names guarantees without which New fails.
 	Require Guarantees
 
@@ -121,27 +128,39 @@ func (g *Group) Guarantees() Guarantees {
 //
 // A Start beside a Kill starts a process that the Kill either ends or does not
 // concern.
-func (g *Group) Start(cmd *exec.Cmd) error { return g.start(cmd, cmd != nil && isPlain(cmd)) }
+func (g *Group) Start(cmd *exec.Cmd) error {
+	_, err := g.start(cmd, cmd != nil && isPlain(cmd))
+	return err
+}
 
-func (g *Group) start(cmd *exec.Cmd, plain bool) error {
+func (g *Group) start(cmd *exec.Cmd, plain bool) (s started, err error) {
 	if err := checkUnstarted(cmd); err != nil {
-		return fail("start", nil, err)
+		return s, fail("start", nil, err)
 	}
 	if err := g.beginStart(); err != nil {
-		return fail("start", nil, err)
+		return s, fail("start", nil, err)
 	}
-	leader, err := g.backend.start(cmd, plain)
-	if err != nil {
+	s, err = g.backend.start(cmd, plain)
+	switch {
+	case err != nil:
 		g.endStart(nil)
-		return fail("start", nil, err)
+	case s.leader == nil:
+		g.endStart(func() *os.Process { return cmd.Process })
+	default:
+		g.endStart(g.keep(s.leader))
 	}
-	if leader == nil {
-		leader = func() *os.Process { return cmd.Process }
-	} else {
-		leader = g.keep(leader)
+	return s, fail("start", nil, err)
+}
+
+// isPlain reports whether os/exec has nothing to do for cmd but to start it, as far as can
+// be told: no copying, no context, no files that are closed after the start.
+func isPlain(cmd *exec.Cmd) bool {
+	for _, stream := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if stream != nil && stream != os.Stdin && stream != os.Stdout && stream != os.Stderr {
+			return false
+		}
 	}
-	g.endStart(leader)
-	return nil
+	return cmd.Cancel == nil && cmd.WaitDelay == 0
 }
 
 // keep makes a function that finds a process hand it to the group, which has its handle
@@ -158,17 +177,6 @@ func (g *Group) keep(find func() *os.Process) func() *os.Process {
 		}
 		return p
 	}
-}
-
-// isPlain reports whether os/exec has nothing to do for cmd but to start it, as far as can
-// be told: no copying, no context, no files that are closed after the start.
-func isPlain(cmd *exec.Cmd) bool {
-	for _, stream := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
-		if stream != nil && stream != os.Stdin && stream != os.Stdout && stream != os.Stderr {
-			return false
-		}
-	}
-	return cmd.Cancel == nil && cmd.WaitDelay == 0
 }
 
 func checkUnstarted(cmd *exec.Cmd) error {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/procgroup/procgroup"
+	"github.com/procgroup/procgroup/internal/proctable"
 )
 
 func TestThousandMembers(t *testing.T) {
@@ -145,4 +146,35 @@ func TestStartBesideSignalInForkStorm(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// A member that moves itself out of the cgroup is held by the reaper.
+func TestStraysAreHeld(t *testing.T) {
+	opts := procgroup.Options{Containment: procgroup.Cgroup, WithReaper: true, Grace: patience}
+	if g, err := procgroup.New(opts); err != nil {
+		t.Skip(err)
+	} else {
+		must(t, g.Close())
+	}
+	for _, e := range ends {
+		t.Run(e.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.bystander()
+			g := newGroup(t, opts)
+			start(t, g, f.payload("stray", "sleep"))
+			f.awaitReady(2)
+			if list, err := g.Processes(); len(list) != 2 || err != nil {
+				t.Errorf("%d processes, %v", len(list), err)
+			}
+			must(t, g.Pause(patient(t)))
+			for _, d := range f.alive() {
+				if d.State != proctable.Stopped {
+					t.Errorf("a paused stray is not stopped: %v", summary([]proctable.Details{d}))
+				}
+			}
+			must(t, g.Resume(patient(t)))
+			e.end(t, g)
+			f.wantNobody()
+		})
+	}
 }

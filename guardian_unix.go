@@ -28,6 +28,7 @@ type guardian struct {
 	err     error       // why there is none
 	idle    *time.Timer // ends one that nobody wants
 	said    *helper.Exchange[reply]
+	count   uint64         // of guardians there have been
 	waiting sync.WaitGroup // for those that were told to end
 }
 
@@ -142,6 +143,7 @@ func (g *guardian) start() error {
 		return err
 	}
 	g.process, g.conn = process, ours
+	g.count++
 	g.said = helper.NewExchange(ours, func(r reply) uint64 { return r.ID }, func(reply) {})
 	return nil
 }
@@ -186,6 +188,13 @@ func (g *guardian) drop(number int) {
 	if w := g.currentWill(); w != nil && number > 0 {
 		w.remove(number - 1)
 	}
+}
+
+// current tells the guardians apart that have replaced each other.
+func (g *guardian) current() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.count
 }
 
 func (g *guardian) currentWill() *will {

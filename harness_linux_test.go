@@ -39,4 +39,12 @@ func forEachVariant(t *testing.T, test func(*testing.T, procgroup.Containment)) 
 		defer restore()
 		test(t, procgroup.Cgroup)
 	})
+	t.Run("cgroup with reaper", func(t *testing.T) {
+		restore, err := procgroup.AlwaysWithReaper()
+		if err != nil {
+			t.Skipf("cgroup and reaper do not both work here: %v", err)
+		}
+		defer restore()
+		test(t, procgroup.Cgroup)
+	})
 }

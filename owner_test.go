@@ -174,6 +174,9 @@ func TestNobodyOutlivesTheOwner(t *testing.T) {
 func (f *fixture) owner(c procgroup.Containment, phase string, tree ...string) *exec.Cmd {
 	f.t.Helper()
 	cmd := f.payload(append([]string{"owner", c.String(), phase}, tree...)...)
+	if testing.Verbose() {
+		cmd.Stderr = os.Stderr
+	}
 	must(f.t, cmd.Start())
 	f.t.Cleanup(func() {
 		if cmd.ProcessState == nil {

@@ -20,6 +20,7 @@ func init() {
 	payloads["chain"] = payloadChain
 	payloads["vfork"] = payloadVfork
 	payloads["subcgroup"] = payloadSubcgroup
+	payloads["stray"] = payloadStray
 }
 
 // The processes below are forked without a program of their own, so that there can be
@@ -195,6 +196,22 @@ func payloadSubcgroup([]string) {
 	if err := os.Mkdir(filepath.Join(dir.Path, "empty"), 0o755); err != nil {
 		panic(err)
 	}
+	ready()
+	park()
+}
+
+// payloadStray moves to the cgroup above its own, which root may, and starts another
+// payload there, in a session of its own.
+func payloadStray(args []string) {
+	own, err := cgroup2.Own()
+	if err != nil {
+		panic(err)
+	}
+	above := cgroup2.Dir{Path: filepath.Dir(own.Path), Name: filepath.Dir(own.Name)}
+	if err := above.Add(os.Getpid()); err != nil {
+		panic(err)
+	}
+	payloadLeave(append([]string{"setsid"}, args...))
 	ready()
 	park()
 }

@@ -34,15 +34,15 @@ func (b *fakeBackend) call(name string) error {
 	return nil
 }
 
-func (b *fakeBackend) prepare(*exec.Cmd) error                           { return nil }
-func (b *fakeBackend) start(*exec.Cmd, bool) (func() *os.Process, error) { return nil, nil }
-func (b *fakeBackend) assign(int) (func() *os.Process, error)            { return nil, nil }
-func (b *fakeBackend) resumeProcess(int) error                           { return nil }
-func (b *fakeBackend) pause(context.Context) error                       { return b.call("pause") }
-func (b *fakeBackend) unpause() error                                    { return b.call("unpause") }
-func (b *fakeBackend) signal(os.Signal) error                            { return b.call("signal") }
-func (b *fakeBackend) terminate() error                                  { return b.call("terminate") }
-func (b *fakeBackend) kill() error                                       { return b.call("kill") }
+func (b *fakeBackend) prepare(*exec.Cmd) error                { return nil }
+func (b *fakeBackend) start(*exec.Cmd, bool) (started, error) { return started{}, nil }
+func (b *fakeBackend) assign(int) (func() *os.Process, error) { return nil, nil }
+func (b *fakeBackend) resumeProcess(int) error                { return nil }
+func (b *fakeBackend) pause(context.Context) error            { return b.call("pause") }
+func (b *fakeBackend) unpause() error                         { return b.call("unpause") }
+func (b *fakeBackend) signal(os.Signal) error                 { return b.call("signal") }
+func (b *fakeBackend) terminate() error                       { return b.call("terminate") }
+func (b *fakeBackend) kill() error                            { return b.call("kill") }
 
 func (b *fakeBackend) empty() (bool, error) {
 	b.mu.Lock()

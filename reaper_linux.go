@@ -18,6 +18,7 @@ type reaperClient struct {
 	conn   *helper.Conn
 	said   *helper.Exchange[reaper.Report]
 	likens imprint       // what the owner was like when the reaper was started
+	parent uint64        // which guardian it is a child of
 	before reaper.Report // what had been used when the group got it
 
 	mu      sync.Mutex
@@ -28,6 +29,10 @@ type reaperClient struct {
 	gone    bool // it was killed
 	purged  bool // after that nobody is left
 }
+
+// errBothKilled says that a reaper was killed when its guardian had been killed before it, so
+// that nobody has adopted the members.
+var errBothKilled = fmt.Errorf("the guardian and the reaper of the group were killed: %w", ErrSurvivors)
 
 // errReaperGone says that somebody has killed a reaper.
 var errReaperGone = errors.New("the reaper of the group was killed")
@@ -52,7 +57,7 @@ func startReaper(now imprint) (*reaperClient, error) {
 		ours.Close()
 		return nil, fmt.Errorf("cannot start a reaper: %w", err)
 	}
-	r := &reaperClient{id: entry.ID, conn: ours, likens: now}
+	r := &reaperClient{id: entry.ID, conn: ours, likens: now, parent: theGuardian.current()}
 	r.said = helper.NewExchange(ours, func(report reaper.Report) uint64 { return report.ID }, r.isAlone)
 	return r, nil
 }
@@ -71,7 +76,7 @@ func (r *reaperClient) isGone() bool {
 	defer r.mu.Unlock()
 	if err != nil && !r.gone {
 		r.gone = true
-		go r.purge() // Kill tries again, and returns the error
+		go func() { _ = r.purge() }() // Kill tries again, and returns the error
 	}
 	return r.gone
 }
@@ -142,7 +147,10 @@ func (r *reaperClient) watch(notify func()) (err error) {
 
 // purge has the guardian kill whom a reaper that was killed had held.
 func (r *reaperClient) purge() error {
-	_, err := theGuardian.consult(askPurge, reaperNumber{r.id.PID}, -1)
+	err := errBothKilled
+	if r.parent == theGuardian.current() {
+		_, err = theGuardian.consult(askPurge, reaperNumber{r.id.PID}, -1)
+	}
 	r.mu.Lock()
 	r.purged = r.purged || err == nil
 	notify := r.notify
@@ -193,13 +201,19 @@ func takeReaper(now imprint) (*reaperClient, error) {
 			if r, err = startReaper(now); err != nil {
 				return nil, err
 			}
-		} else if r.isGone() || !r.likens.equal(now) {
+		} else if !r.isFit(now) {
 			r.conn.Close()
 			continue
 		}
 		r.before = r.last // as it was given back
 		return r, nil
 	}
+}
+
+// isFit reports whether commands can be started with the reaper as this process is now: if
+// the guardian was replaced, nobody would adopt those whom a killed reaper leaves.
+func (r *reaperClient) isFit(now imprint) bool {
+	return !r.isGone() && r.parent == theGuardian.current() && r.likens.equal(now)
 }
 
 func popIdleReaper() *reaperClient {

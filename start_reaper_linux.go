@@ -28,32 +28,32 @@ import (
 // as any start of this program.
 
 // start starts a command. If os/exec has nothing else to do for it, it is plain.
-func (b *reaperBackend) start(cmd *exec.Cmd, plain bool) (leader func() *os.Process, err error) {
+func (b *reaperBackend) start(cmd *exec.Cmd, plain bool) (started, error) {
 	if cmd.Err != nil || cmd.Path == "" {
-		return nil, cmd.Start() // says what is wrong
+		return started{}, cmd.Start() // says what is wrong
 	}
 	now, err := takeImprint()
 	if err != nil {
-		return nil, err
+		return started{}, err
 	}
 	spec, err := newSpec(cmd, now)
 	if err != nil {
-		return nil, err
+		return started{}, err
 	}
 	r, err := b.enter(now)
 	if err != nil {
-		return nil, err
+		return started{}, err
 	}
-	var pid int
-	if plain && reaper.CanCloneMirror {
-		pid, err = r.startPlain(cmd, spec)
-	} else {
-		pid, err = r.startMirrored(cmd, spec)
+	begin := r.startMirrored
+	byHand := plain && reaper.CanCloneMirror
+	if byHand {
+		begin = r.startPlain
 	}
+	pid, err := begin(cmd, spec)
 	if err != nil {
-		return nil, startError(cmd, err)
+		return started{}, startError(cmd, err)
 	}
-	return func() *os.Process { return r.findLeader(pid) }, nil
+	return started{func() *os.Process { return r.findLeader(pid) }, byHand}, nil
 }
 
 // startError makes what a reaper says of a start that has failed the error that os/exec
@@ -327,7 +327,8 @@ func (r *reaperClient) findLeader(pid int) *os.Process {
 		_, err = r.await(id)
 	}
 	if err != nil {
-		_ = p.Release()
+		_ = p.Release() // it may be another's by now
+		p.Pid = pid
 	}
 	return p
 }

@@ -25,9 +25,9 @@ func (s *server) start(o Order, files []int) {
 		s.startFailed(o.ID, mirror, err)
 		return
 	}
-	s.report(Report{ID: o.ID, PID: pid}) // before anybody can tell how it ended
 	c := &command{mirror, func() {}}
 	s.mu.Lock()
+	s.report(Report{ID: o.ID, PID: pid}) // before anybody can tell how it ended
 	status, over := s.early[pid]
 	if !over {
 		s.commands[pid] = c
