@@ -15,12 +15,6 @@ func WithoutCgroupKill() (restore func(), err error) {
 	return func() { s.features.Kill = before }, nil
 }
 
-func init() {
-	endIdle = func() {
-		endIdleReapers()
-	}
-}
-
 // AlwaysWithReaper makes groups in cgroups have a reaper as well, until restore is called.
 func AlwaysWithReaper() (restore func(), err error) {
 	if err := pairedMechanism.probe(); err != nil {

@@ -1,4 +1,4 @@
-//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+//go:build darwin || netbsd || openbsd
 
 package procgroup
 
@@ -7,7 +7,7 @@ import "github.com/procgroup/procgroup/internal/helper"
 // helperRoles are what a helper of this program can be.
 var helperRoles = map[helper.Role]func(*helper.Conn){helper.Guardian: serveGuardian}
 
-// guardianSystem is what a guardian does on one system only.
+// guardianSystem is what a guardian does where there are reapers: nothing.
 type guardianSystem struct{}
 
 func (guardianSystem) begin()                                {}

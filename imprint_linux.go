@@ -12,17 +12,8 @@ import (
 	"github.com/procgroup/procgroup/internal/proctable"
 )
 
-// imprint is what a process hands on to those that it starts, and that a reaper, which was
-// started earlier, may have in another way: credentials, limits, ignored signals, the
-// cgroup. A reaper is used only as long as it is like its owner. The umask goes with each
-// command.
-type imprint struct {
-	text   string // of /proc, as far as it is handed on
-	limits [unix.RLIMIT_RTTIME + 1]unix.Rlimit
-	umask  int
-}
-
-func (i imprint) equal(other imprint) bool { return i.text == other.text && i.limits == other.limits }
+// limitCount is how many limits there are (getrlimit(2)).
+const limitCount = unix.RLIMIT_RTTIME + 1
 
 // inherited are the lines of /proc/PID/status that tell what is handed on (proc_pid_status(5)).
 var inherited = [][]byte{
@@ -30,7 +21,7 @@ var inherited = [][]byte{
 	[]byte("NoNewPrivs:"), []byte("Seccomp"), []byte("Cpus_allowed:"), []byte("Mems_allowed:"),
 }
 
-// takeImprint takes that of this process.
+// takeImprint takes that of this process, from /proc.
 func takeImprint() (imprint, error) {
 	status, err := proctable.ReadFile("/proc/self/status")
 	if err != nil {
@@ -58,8 +49,6 @@ func takeImprint() (imprint, error) {
 		}
 	}
 	i.text = string(text)
-	for resource := range i.limits {
-		_ = unix.Getrlimit(resource, &i.limits[resource])
-	}
+	i.takeLimits()
 	return i, nil
 }

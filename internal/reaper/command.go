@@ -58,8 +58,13 @@ func (s *server) startFailed(id uint64, mirror *helper.Conn, err error) {
 
 // startOver notes that a start is over. The caller holds mu.
 func (s *server) startOver() {
-	s.under--
 	s.starts++
+	s.settle()
+}
+
+// settle notes that something that was under way is over. The caller holds mu.
+func (s *server) settle() {
+	s.under--
 	if s.under == 0 {
 		clear(s.early)
 	}
@@ -98,7 +103,9 @@ func (s *server) tryStart(spec *Spec, files []int) (mirror *helper.Conn, pid int
 	if err := unix.Fchdir(dir); err != nil {
 		return mirror, 0, err
 	}
-	unix.Umask(spec.Umask)
+	if spec.Umask >= 0 {
+		unix.Umask(spec.Umask)
+	}
 	pid, _, err = syscall.StartProcess(string(spec.Path), spec.Args, attr)
 	_ = unix.Chdir("/")
 	return mirror, pid, err

@@ -61,7 +61,7 @@ type Spec struct {
 	Path, Dir []byte
 	Args, Env []string `json:"-"` // they follow the rest, packed
 	ArgCount  int
-	Umask     int
+	Umask     int                  // -1: that of the reaper
 	Attr      *syscall.SysProcAttr `json:",omitempty"`
 
 	// Files are the descriptors that the command has: those that come with the order, or

@@ -25,7 +25,7 @@ type server struct {
 	mu       sync.Mutex
 	commands map[int]*command        // by number, not yet reaped
 	early    map[int]unix.WaitStatus // of children that ended while one was being started
-	under    int                     // starts under way
+	under    int                     // starts under way, or what else the next group must not meet
 	starts   uint64                  // that are over
 	changed  *sync.Cond              // told when a start is over, or a command
 	told     uint64                  // at how many starts the owner was told that nobody is left
@@ -96,6 +96,7 @@ func (s *server) obey(o Order) {
 		s.killing = true
 		s.mu.Unlock()
 		s.killOnce()
+		s.reap() // mostly that was all
 		if !already {
 			go s.killAll()
 		}
@@ -117,15 +118,17 @@ func (s *server) obey(o Order) {
 	s.report(r)
 }
 
+// CountsIO says that reports tell of bytes read and written.
+const CountsIO = blockSize > 0
+
 // addUsage fills in what was used.
 func (r *Report) addUsage() {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_CHILDREN, &u) != nil {
 		return
 	}
-	const block = 512 // whatever the size of a device's blocks is (getrusage(2))
 	r.User, r.System = time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())
-	r.Read, r.Write = int64(u.Inblock)*block, int64(u.Oublock)*block
+	r.Read, r.Write = int64(u.Inblock)*blockSize, int64(u.Oublock)*blockSize
 }
 
 // report tells the owner. If there is none any more, nobody needs to know.
@@ -139,8 +142,7 @@ func (s *server) report(r Report) {
 func (s *server) reapAll() {
 	seen := uint64(0)
 	for {
-		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT|waitAll, nil)
-		if errors.Is(err, unix.ECHILD) {
+		if errors.Is(AwaitExit(0), unix.ECHILD) {
 			s.mu.Lock()
 			for s.starts == seen {
 				s.changed.Wait()
@@ -156,10 +158,10 @@ func (s *server) reapAll() {
 func (s *server) reap() {
 	s.mu.Lock()
 	ended := make(map[*command]unix.WaitStatus)
-	alone := false
+	var alone bool
 	for {
 		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, unix.WNOHANG|waitAll, nil)
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG|WaitAll, nil)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -182,10 +184,15 @@ func (s *server) reap() {
 	}
 }
 
-// tellIfAlone tells the owner that nobody is left, if that is so, before any mirror tells who
-// waits for the last command. The caller holds mu.
+// tellIfAlone ends a killing and tells the owner, if nobody is left, before any mirror tells
+// who waits for the last command. What is started from then on is no concern of the killing.
+// The caller holds mu.
 func (s *server) tellIfAlone(alone bool) {
-	if alone && s.under == 0 && s.told < s.starts {
+	if !alone || s.under > 0 {
+		return
+	}
+	s.killing = false
+	if s.told < s.starts {
 		s.told = s.starts
 		r := Report{Starts: s.starts}
 		r.addUsage()

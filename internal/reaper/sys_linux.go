@@ -15,15 +15,24 @@ import (
 // watchInput calls notify when something has come to a descriptor.
 func watchInput(fd int, notify func()) (stop func(), err error) { return watch.Input(fd, notify) }
 
-// waitAll makes wait4 see children that were cloned with another signal than SIGCHLD, or
+// WaitAll makes wait4 see children that were cloned with another signal than SIGCHLD, or
 // none, too (wait4(2), __WALL).
-const waitAll = unix.WALL
+const WaitAll = unix.WALL
+
+// blockSize is that of the blocks which getrusage(2) counts, whatever a device's are.
+const blockSize = 512
 
 // Acquire makes this process the parent of all below it who lose theirs.
 func Acquire() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // Relinquish undoes Acquire for those who lose their parent from then on.
 func Relinquish() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }
+
+// AwaitExit waits until a child has ended, and leaves it to be reaped; with unix.WNOHANG
+// among the options it does not wait. The error is ECHILD if there are no children.
+func AwaitExit(options int) error {
+	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT|WaitAll|options, nil)
+}
 
 // Children returns the numbers of the children of this process, zombies included.
 func Children() []int {
@@ -45,6 +54,15 @@ func Children() []int {
 	}
 	return pids
 }
+
+// groupOf returns the process group of a child, which may be a zombie.
+func groupOf(pid int) (int, error) { return unix.Getpgid(pid) }
+
+// ForbidDumps makes this process fit for CloneMirror.
+func ForbidDumps() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
+// overtake has nothing to do: the kernel does not kill descendants.
+func (*server) overtake() {}
 
 // takeCgroup takes the cgroup of the command off the descriptors that came with its order.
 func (spec *Spec) takeCgroup(files []int) (rest []int, err error) {

@@ -26,6 +26,7 @@ type queue struct {
 	fd      int
 	watches map[uint64]func() // by key, which is never given out twice
 	keys    map[int][]uint64  // of the watches, by process
+	inputs  map[int]uint64    // the keys of the other watches, by descriptor
 
 	// A pipe ends the goroutine when the writing side is closed. EVFILT_USER would do
 	// it without, but is not in all releases of OpenBSD.
@@ -43,12 +44,10 @@ type queue struct {
 func Exit(pid int, notify func()) (stop func(), err error) {
 	watcher.Lock()
 	defer watcher.Unlock()
-	if watcher.queue == nil {
-		if err := start(); err != nil {
-			return nil, err
-		}
+	q, err := running()
+	if err != nil {
+		return nil, err
 	}
-	q := watcher.queue
 	// Adding what is there already changes nothing: a kqueue knows a process once.
 	err = q.change(pid, unix.EVFILT_PROC, unix.EV_ADD|unix.EV_ONESHOT, unix.NOTE_EXIT)
 	if err != nil {
@@ -58,11 +57,49 @@ func Exit(pid int, notify func()) (stop func(), err error) {
 		}
 		return nil, err
 	}
-	watcher.lastKey++
-	key := watcher.lastKey
-	q.watches[key] = notify
+	key := q.add(notify)
 	q.keys[pid] = append(q.keys[pid], key)
 	return func() { q.remove(key, pid) }, nil
+}
+
+// Input calls notify whenever something has come to fd, or its other end was closed. There is
+// one watch for a descriptor at a time, and the caller keeps fd open until it has called stop.
+// The rest is as with Exit.
+func Input(fd int, notify func()) (stop func(), err error) {
+	watcher.Lock()
+	defer watcher.Unlock()
+	q, err := running()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := q.inputs[fd]; ok {
+		return nil, os.NewSyscallError("kevent", unix.EEXIST)
+	}
+	// EV_CLEAR: what stays ready is told once.
+	if err := q.change(fd, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0); err != nil {
+		q.endIfIdle()
+		return nil, err
+	}
+	key := q.add(notify)
+	q.inputs[fd] = key
+	return func() { q.removeInput(key, fd) }, nil
+}
+
+// running returns the kqueue, of which the goroutine runs. The caller holds the lock.
+func running() (*queue, error) {
+	if watcher.queue == nil {
+		if err := start(); err != nil {
+			return nil, err
+		}
+	}
+	return watcher.queue, nil
+}
+
+// add makes a watch. The caller holds the lock.
+func (q *queue) add(notify func()) (key uint64) {
+	watcher.lastKey++
+	q.watches[watcher.lastKey] = notify
+	return watcher.lastKey
 }
 
 // start makes the kqueue and its goroutine. The caller holds the lock.
@@ -74,6 +111,7 @@ func start() error {
 	q := &queue{
 		watches: map[uint64]func(){},
 		keys:    map[int][]uint64{},
+		inputs:  map[int]uint64{},
 		end:     end,
 		ends:    ends,
 		endFD:   int(end.Fd()),
@@ -111,6 +149,19 @@ func (q *queue) remove(key uint64, pid int) {
 		// An error says that the process has just ended: nobody will be told.
 		_ = q.change(pid, unix.EVFILT_PROC, unix.EV_DELETE, 0)
 	}
+	q.endIfIdle()
+}
+
+// removeInput takes a watch of a descriptor back.
+func (q *queue) removeInput(key uint64, fd int) {
+	watcher.Lock()
+	defer watcher.Unlock()
+	if _, ok := q.watches[key]; !ok {
+		return
+	}
+	delete(q.watches, key)
+	delete(q.inputs, fd)
+	_ = q.change(fd, unix.EVFILT_READ, unix.EV_DELETE, 0)
 	q.endIfIdle()
 }
 
@@ -153,10 +204,13 @@ func (q *queue) run() {
 			time.Sleep(retryAfter)
 		}
 		for _, event := range events[:max(n, 0)] {
-			if event.Filter == unix.EVFILT_PROC {
-				q.exited(int(event.Ident))
-			} else if int(event.Ident) == q.endFD {
+			switch number := int(event.Ident); {
+			case event.Filter == unix.EVFILT_PROC:
+				q.exited(number)
+			case number == q.endFD:
 				return
+			default:
+				q.came(number)
 			}
 		}
 	}
@@ -183,4 +237,14 @@ func (q *queue) exited(pid int) {
 	watcher.Lock()
 	q.endIfIdle()
 	watcher.Unlock()
+}
+
+// came tells who watches the descriptor.
+func (q *queue) came(fd int) {
+	watcher.Lock()
+	notify := q.watches[q.inputs[fd]] // nil if it was stopped meanwhile
+	watcher.Unlock()
+	if notify != nil {
+		notify()
+	}
 }

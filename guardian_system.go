@@ -1,3 +1,5 @@
+//go:build linux || dragonfly || freebsd
+
 package procgroup
 
 import (
@@ -21,7 +23,7 @@ var helperRoles = map[helper.Role]func(*helper.Conn){
 	helper.Mirror:   reaper.ServeMirror,
 }
 
-// What a guardian is asked on Linux.
+// What a guardian is asked where there are reapers.
 const (
 	askReaper questionOp = "reaper" // start a reaper, with the descriptor as its connection
 	askMirror questionOp = "mirror" // make a mirror, with the descriptor as its connection
@@ -32,7 +34,7 @@ const (
 // reaperNumber tells which reaper a question is about.
 type reaperNumber struct{ PID int }
 
-// guardianSystem is what a guardian does on Linux only: it is the parent of the reapers, and
+// guardianSystem is what a guardian does where there are reapers: it is the parent of the reapers, and
 // adopts the members of one that was killed.
 type guardianSystem struct {
 	mu      sync.Mutex
@@ -43,8 +45,8 @@ type guardianSystem struct {
 func (s *guardianSystem) begin() {
 	s.reapers = make(map[int]bool)
 	s.changed = sync.NewCond(&s.mu)
-	_ = reaper.Acquire()                             // since Linux 3.4
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // see CloneMirror
+	_ = reaper.Acquire()
+	_ = reaper.ForbidDumps()
 	go s.reapAll()
 }
 
@@ -107,7 +109,7 @@ func (s *guardianSystem) startReaper(file int) (pid int, err error) {
 // reapAll reaps whoever ends. There are children only if there are reapers, or were.
 func (s *guardianSystem) reapAll() {
 	for {
-		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT|unix.WALL, nil)
+		err := reaper.AwaitExit(0)
 		s.mu.Lock()
 		if errors.Is(err, unix.ECHILD) {
 			for len(s.reapers) == 0 {
@@ -123,7 +125,7 @@ func (s *guardianSystem) reapAll() {
 // killed. The caller holds mu.
 func (s *guardianSystem) reap() {
 	for {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil)
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG|reaper.WaitAll, nil)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}

@@ -1,3 +1,5 @@
+//go:build linux || dragonfly || freebsd
+
 package procgroup
 
 import (

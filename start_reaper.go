@@ -1,3 +1,5 @@
+//go:build linux || dragonfly || freebsd
+
 package procgroup
 
 import (
@@ -80,7 +82,7 @@ func newSpec(cmd *exec.Cmd, now imprint) (*reaper.Spec, error) {
 		*a = *cmd.SysProcAttr
 	}
 	for field, set := range map[string]bool{
-		"Foreground": a.Foreground, "Ptrace": a.Ptrace, "PidFD": a.PidFD != nil, "Pgid": a.Pgid != 0,
+		"Foreground": a.Foreground, "Ptrace": a.Ptrace, "PidFD": wantsPidFD(a), "Pgid": a.Pgid != 0,
 	} {
 		if set {
 			return nil, conflict(field, Reaper)
@@ -101,13 +103,13 @@ type attachments struct {
 // attach opens the directory that this process is in, and puts it and the connection to the
 // mirror and the cgroup into the order they have to have.
 func attach(spec *reaper.Spec, mirror int) (*attachments, error) {
-	dir, err := unix.Open(".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, err := unix.Open(".", directoryFlag|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("open", err)
 	}
 	a := &attachments{files: []int{dir, mirror}, opened: []int{dir}}
-	if spec.Attr.UseCgroupFD {
-		a.files = append(a.files, spec.Attr.CgroupFD)
+	if cgroup, ok := cgroupOf(spec.Attr); ok {
+		a.files = append(a.files, cgroup)
 	}
 	return a, nil
 }
@@ -190,7 +192,7 @@ func inheritedFiles(from int) []int {
 
 // inheritedAtFirst returns those that there were when the first command was started.
 var inheritedAtFirst = sync.OnceValue(func() []int {
-	names, err := os.ReadDir("/proc/self/fd")
+	names, err := os.ReadDir(descriptorDir)
 	if err != nil {
 		return nil
 	}

@@ -1,9 +1,10 @@
+//go:build linux || dragonfly || freebsd
+
 package procgroup
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -16,22 +17,19 @@ import (
 
 var reaperMechanism = mechanism{
 	containment: Reaper,
-	guarantees:  NoEscape | DiesWithOwner | Accounting,
+	guarantees:  reaperGuarantees,
 	probe:       probeReaper,
 	open:        func() (backend, error) { return newReaperBackend(), nil },
 }
 
-// probeReaper tries whether a reaper can be had, and can find its children.
+// probeReaper tries whether a reaper can be had, and can do its work.
 func probeReaper() error {
 	err := theGuardian.hire()
 	defer theGuardian.dismiss()
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid())); err != nil {
-		return fmt.Errorf("the kernel does not list children (CONFIG_PROC_CHILDREN): %w", err)
-	}
-	return nil
+	return probeChildren()
 }
 
 // reaperBackend holds a group below a helper that is the parent of all who lose theirs. A
@@ -111,12 +109,20 @@ func (r *reaperClient) used(told reaper.Report) Stats {
 	return Stats{
 		User:       known(told.User - r.before.User),
 		System:     known(told.System - r.before.System),
-		ReadBytes:  knownBytes(told.Read - r.before.Read),
-		WriteBytes: knownBytes(told.Write - r.before.Write),
+		ReadBytes:  ioBytes(told.Read - r.before.Read),
+		WriteBytes: ioBytes(told.Write - r.before.Write),
 		Memory:     knownBytes(0),
 		Processes:  known(0),
 		Threads:    known(0),
 	}
+}
+
+// ioBytes is knownBytes for what a reaper has told, where it tells.
+func ioBytes(n int64) Optional[uint64] {
+	if !reaper.CountsIO {
+		return Optional[uint64]{}
+	}
+	return knownBytes(n)
 }
 
 // usedNow is used of this moment. If the reaper was killed, nobody knows.
@@ -308,7 +314,7 @@ func (b *reaperBackend) stats() (Stats, error) {
 	for _, r := range b.all() {
 		total.add(r.usedNow())
 	}
-	err = total.addMembers(members, true)
+	err = total.addMembers(members, reaperGuarantees.Has(Accounting))
 	return total, err
 }
 

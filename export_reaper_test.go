@@ -1,0 +1,5 @@
+//go:build linux || dragonfly || freebsd
+
+package procgroup
+
+func init() { endIdle = endIdleReapers }
