@@ -22,15 +22,21 @@ const (
 	Cgroup Containment = "cgroup"
 
 	// Reaper starts the commands below a helper process that is the parent of all who
-	// lose theirs (PR_SET_CHILD_SUBREAPER in prctl(2), Linux 3.4), so that nobody can
-	// leave it, whatever sessions it makes. It needs no privileges, only [Init]. It
-	// guarantees NoEscape, DiesWithOwner and Accounting.
+	// lose theirs, so that nobody can leave it, whatever sessions it makes. That is a
+	// subreaper on Linux (PR_SET_CHILD_SUBREAPER in prctl(2), Linux 3.4), and a reaper on
+	// FreeBSD and DragonFly (PROC_REAP_ACQUIRE in procctl(2)). It needs no privileges, only
+	// [Init]. It guarantees NoEscape and DiesWithOwner, and on Linux Accounting.
+	//
+	// The command's parent is the helper, so cmd.Process is another process, the mirror,
+	// which the owner can wait for: it passes on the signals that it gets, and ends as the
+	// command has. [Group.Leader] is the command itself.
 	Reaper Containment = "reaper"
 
 	// Session gives each command a session of its own (setsid(2)) and finds the
-	// members by it. It works on every Unix that this package knows and guarantees
-	// nothing: a member that calls setsid has left, and is found only when it was
-	// seen as somebody's child before its parent ended.
+	// members by it. It works on every Unix that this package knows. By itself it
+	// guarantees nothing: a member that calls setsid has left, and is found only when
+	// it was seen as somebody's child before its parent ended. With a guardian (see
+	// [Init]) those whom it holds die with the owner.
 	Session Containment = "session"
 )
 

@@ -34,6 +34,12 @@
 // [Group.Containment], [Group.Guarantees] and [Survey]. A program that needs a
 // guarantee names it in [Options].Require, and [New] fails where nothing gives it.
 //
+// # Helpers
+//
+// What has to work when the owner is dead, or cannot be done by the owner itself, is done by
+// helper processes: the program itself, run again. [Init], first in main, makes them
+// possible.
+//
 // # Identity
 //
 // A process number is not an identity: the system gives it to somebody else when
@@ -45,6 +51,7 @@
 // It never logs, prints, installs a signal handler, or reaps a process: a command
 // that was given to [Group.Start] is waited for with its own Wait, as with os/exec.
 //
-// A Group that is forgotten without [Group.Close] leaves its members running and
-// its containment (a cgroup directory, say) behind: there is no finalizer.
+// A Group that is forgotten without [Group.Close] keeps its members running and its
+// containment (a cgroup directory, say) until the owner ends: there is no finalizer. Without
+// [DiesWithOwner] they stay behind then.
 package procgroup

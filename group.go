@@ -49,6 +49,13 @@ type Options struct {
 // procgroup-PID-STARTTIME-NAMESPACE-N after the owner. Members may make cgroups of their
 // own below it; what is in there is a member too, and Close removes them.
 //
+// # Notes for Reaper
+//
+// A command is a child of the reaper, leads a process group of its own in the reaper's
+// session, and has no controlling terminal, unless its SysProcAttr asks for Setsid and
+// Setctty. What a thread alone has, such as a namespace or a priority, is not handed on to
+// it.
+//
 // # Notes for Session
 //
 // The members are found in the process table: the processes of the commands'
@@ -243,10 +250,12 @@ func (g *Group) noteMember(process func() *os.Process) {
 //
 // Prepare keeps what the caller put in cmd.SysProcAttr, and fails with
 // [ErrConflict] where the containment needs it to be otherwise: [Cgroup] needs
-// UseCgroupFD to be unset, [Session] Setpgid and Foreground. It changes a copy of
-// SysProcAttr, since callers share them between commands.
+// UseCgroupFD to be unset, [Session] Setpgid and Foreground, [Reaper] Foreground,
+// Pgid, Ptrace and PidFD. It changes a copy of SysProcAttr, since callers share them
+// between commands.
 //
-// With Session a process that is not assigned is no member.
+// With Session a process that is not assigned is no member. With Reaper cmd becomes the
+// command's mirror (see Reaper), and the command itself is not started before Assign.
 //
 // # Linux notes
 //
@@ -269,7 +278,7 @@ func (g *Group) Prepare(cmd *exec.Cmd) error {
 // before, that stays outside.
 //
 // With [Cgroup] a process that was started elsewhere can be taken in too; with
-// [Session] that gives [errors.ErrUnsupported]. A number that is not positive, and
+// [Session] and [Reaper] that gives [errors.ErrUnsupported]. A number that is not positive, and
 // the owner's own, give [os.ErrInvalid], a process that is gone
 // [os.ErrProcessDone]. The caller must make sure that the number means the process
 // that it has in mind: its own child, not yet waited for, does.
@@ -328,6 +337,9 @@ func (g *Group) ResumeProcess(pid int) error {
 // Leader returns the process of the first command that was started in the group,
 // nil if there is none yet. Waiting for it is up to who started it. One that came by
 // Assign can be used until Close.
+//
+// With [Reaper] it is the command itself, while cmd.Process is its mirror: signals can be
+// sent to it, until Close, but only the mirror can be waited for.
 func (g *Group) Leader() *os.Process {
 	g.mu.Lock()
 	leader := g.leader

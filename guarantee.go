@@ -18,9 +18,15 @@ const (
 	// may not write the cgroup.procs file of an ancestor of the group's cgroup.
 	// Root may, and so may the user whom the subtree was delegated to: such a
 	// member can move itself out, on purpose (cgroups(7), "Delegation containment").
+	// [Options].WithReaper closes that.
+	//
+	// With [Reaper] it is the helper, as long as a member does not kill the guardian and
+	// then the reaper, which one of the same user can.
 	NoEscape Guarantees = 1 << iota
 
-	// DiesWithOwner: when the owner dies, however it dies, the members are killed.
+	// DiesWithOwner: when the owner dies, however it dies, the members are killed, by a
+	// helper that is there before the first of them (see [Init]). With [Session] those are
+	// the members that it holds.
 	DiesWithOwner
 
 	// AtomicPause: Pause stops all members at once, in whatever they do, and no

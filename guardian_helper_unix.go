@@ -47,13 +47,6 @@ func serveGuardian(conn *helper.Conn) {
 	h.execute(readWill(will))
 }
 
-// answer sends a reply. There is nobody to tell if that fails.
-func (h *guardianHelper) answer(r reply) {
-	if text, err := json.Marshal(r); err == nil {
-		_ = h.conn.Send(text)
-	}
-}
-
 // execute ends everything at once: one that takes its time must not hold up the others.
 func (h *guardianHelper) execute(bequests []bequest) {
 	var wg sync.WaitGroup

@@ -55,7 +55,10 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 // (cpu.stat needs no controller); the others need the memory, io and pids
 // controllers, enabled for the cgroup that the owner is in.
 //
-// With [Session] they are sums over the members alive, from the process table.
+// With [Session] they are sums over the members alive, from the process table. With
+// [Reaper] on Linux CPU time and I/O count those too whom the reaper, or another member, has
+// waited for. What a process has used is lost if its parent ignores SIGCHLD, or if the
+// reaper is killed.
 type Stats struct {
 	User, System Optional[time.Duration] // CPU time in user mode and in the kernel
 
@@ -64,7 +67,7 @@ type Stats struct {
 	// Memory is what the members use now, in bytes, and MemoryPeak the most they
 	// used at one time. With Cgroup that is memory.current and memory.peak (Linux
 	// 5.19), which count the page cache and kernel memory of the group too. With
-	// Session on Linux it is the sum of proportional set sizes (PSS), so that
+	// Session and Reaper on Linux it is the sum of proportional set sizes (PSS), so that
 	// memory which members share is counted once.
 	Memory, MemoryPeak Optional[uint64]
 

@@ -24,6 +24,7 @@ type runOptions struct {
 	signal      syscall.Signal
 	containment procgroup.Containment
 	require     procgroup.Guarantees
+	withReaper  bool
 	cwd         string
 	env         []string
 	envFiles    []string
@@ -102,6 +103,7 @@ func (o *runOptions) addFlags(verb *cobra.Command) {
 	f.Var(textValue("string", o.containment.String(), &o.containment), "containment",
 		"what holds the group, `C`: auto, or one of those that doctor lists")
 	f.Var(guaranteesValue(&o.require), "require", "fail without the guarantees `G,...`: "+guaranteeNames())
+	f.BoolVar(&o.withReaper, "with-reaper", false, "with cgroup: hold those as well who move to another cgroup, as root can")
 	f.StringVar(&o.cwd, "cwd", "", "run in the directory `D`")
 	f.StringArrayVar(&o.env, "env", nil, "set a variable, `K=V`; repeatable")
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "set the variables in the file `F`; repeatable")

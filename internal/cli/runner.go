@@ -37,7 +37,9 @@ type runner struct {
 
 // run runs the command and returns how it ended: nil for status 0, else an exitError.
 func (r *runner) run() error {
-	group, err := procgroup.New(procgroup.Options{Containment: r.containment, Require: r.require})
+	group, err := procgroup.New(procgroup.Options{
+		Containment: r.containment, Require: r.require, WithReaper: r.withReaper,
+	})
 	if err != nil {
 		return failed(err)
 	}

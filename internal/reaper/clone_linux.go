@@ -107,6 +107,8 @@ func CloneMirror(fd int) (pid int, err error) {
 //go:noescape
 func cloneMirror(flags, stack uintptr, ended *uint32, fd uintptr, c *cell) (pid, errno uintptr)
 
+var _ = runMirror // called by cloneMirror
+
 // runMirror never returns.
 //
 //go:norace

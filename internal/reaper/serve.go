@@ -128,7 +128,7 @@ func (r *Report) addUsage() {
 		return
 	}
 	r.User, r.System = time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())
-	r.Read, r.Write = int64(u.Inblock)*blockSize, int64(u.Oublock)*blockSize
+	r.Read, r.Write = int64(u.Inblock)*blockSize, int64(u.Oublock)*blockSize //nolint:unconvert // 32 bits have others
 }
 
 // report tells the owner. If there is none any more, nobody needs to know.
