@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -91,17 +92,24 @@ func number(args []string) int {
 	return n
 }
 
+// told and listened are the two pipes. Each is one file for ever: another would close the
+// descriptor when it is collected as garbage.
+var (
+	told     = sync.OnceValue(func() *os.File { return os.NewFile(3, "tell") })
+	listened = sync.OnceValue(func() *os.File { return os.NewFile(4, "listen") })
+)
+
 // ready tells the test that this process is where it should be.
 func ready() { say("ready") }
 
 func say(word string) {
-	fmt.Fprintf(os.NewFile(3, "tell"), "%s %d\n", word, os.Getpid())
+	fmt.Fprintf(told(), "%s %d\n", word, os.Getpid())
 }
 
 func park() { select {} }
 
 // goOn blocks until the test lets this process go on.
-func goOn() { _, _ = os.NewFile(4, "listen").Read(make([]byte, 1)) }
+func goOn() { _, _ = listened().Read(make([]byte, 1)) }
 
 // payloadCommand is a payload as a command of this process's mark.
 func payloadCommand(args ...string) *exec.Cmd {
@@ -111,7 +119,7 @@ func payloadCommand(args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self, append([]string{os.Getenv(payloadEnv)}, args...)...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{os.NewFile(3, "tell"), os.NewFile(4, "listen")}
+	cmd.ExtraFiles = []*os.File{told(), listened()}
 	return cmd
 }
 
@@ -184,7 +192,7 @@ func payloadLeave(args []string) {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Fprint(os.NewFile(3, "tell"), line)
+	fmt.Fprint(told(), line)
 }
 
 func payloadIgnore([]string) {
@@ -213,7 +221,7 @@ func payloadStopped([]string) {
 	if _, err := syscall.Wait4(child.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
 		panic(fmt.Sprintln("child did not stop:", status, err))
 	}
-	fmt.Fprintf(os.NewFile(3, "tell"), "ready %d\n", child.Process.Pid)
+	fmt.Fprintf(told(), "ready %d\n", child.Process.Pid)
 	park()
 }
 
