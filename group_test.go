@@ -501,6 +501,7 @@ func TestErrors(t *testing.T) {
 			{"Start of a path that is not there", fs.ErrNotExist, fresh.Start(exec.Command("/no/such/program"))},
 			{"Start of a directory", fs.ErrPermission, fresh.Start(exec.Command(t.TempDir()))},
 			{"Start in a directory that is not there", fs.ErrNotExist, fresh.Start(&exec.Cmd{Path: started.Path, Dir: "/no/such/directory"})},
+			{"Start with a null byte in an argument", syscall.EINVAL, fresh.Start(exec.Command("true", "a\x00b"))},
 			{"Assign(0)", os.ErrInvalid, fresh.Assign(0)},
 			{"Assign(-1)", os.ErrInvalid, fresh.Assign(-1)},
 			{"Assign of the owner", os.ErrInvalid, fresh.Assign(os.Getpid())},
@@ -594,7 +595,7 @@ func TestRequire(t *testing.T) {
 func TestManyGroupsInARow(t *testing.T) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
 		f := newFixture(t)
-		rounds := 2000
+		rounds := 1000
 		if testing.Short() {
 			rounds = 20
 		}

@@ -40,6 +40,9 @@ func forEachVariant(t *testing.T, test func(*testing.T, procgroup.Containment)) 
 		test(t, procgroup.Cgroup)
 	})
 	t.Run("cgroup with reaper", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("the short run has cgroup and reaper apart")
+		}
 		restore, err := procgroup.AlwaysWithReaper()
 		if err != nil {
 			t.Skipf("cgroup and reaper do not both work here: %v", err)

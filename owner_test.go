@@ -125,21 +125,25 @@ func TestNobodyOutlivesTheOwner(t *testing.T) {
 		tree  []string
 		ready int // how many say so
 		then  int // how many do when the owner may go on
+		short bool
 	}{
 		{phase: "before the first start", ready: 1},
 		{phase: "running", tree: []string{"tree", "2", "2"}, ready: 7},
-		{phase: "running", tree: []string{"daemon", "sleep"}, ready: 2},
+		{phase: "running", tree: []string{"daemon", "sleep"}, ready: 2, short: true},
 		{phase: "running", tree: []string{"stopped"}, ready: 1},
 		{phase: "running", tree: []string{"many", "1000"}, ready: 1},
-		{phase: "between spawn and registration", tree: []string{"spawn", "release"}, ready: 1},
+		{phase: "between spawn and registration", tree: []string{"spawn", "release"}, ready: 1, short: true},
 		{phase: "starting", tree: []string{"spawn", "spawn", "release"}, ready: 4},
-		{phase: "paused", tree: []string{"tree", "2", "2"}, ready: 7, then: 1},
+		{phase: "paused", tree: []string{"tree", "2", "2"}, ready: 7, then: 1, short: true},
 		{phase: "pausing", tree: []string{"tree", "2", "2"}, ready: 7, then: 1},
 		{phase: "stopping", tree: []string{"spawn", "ignore"}, ready: 1, then: 1},
 		{phase: "exiting", tree: []string{"tree", "1", "2"}, ready: 3, then: dies},
 		{phase: "panicking", tree: []string{"tree", "1", "2"}, ready: 3, then: dies},
 	} {
 		t.Run(test.phase+" "+strings.Join(test.tree, " "), func(t *testing.T) {
+			if testing.Short() && !test.short {
+				t.Skip("it is in the long run")
+			}
 			forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
 				if c == procgroup.Session && slices.Contains(test.tree, "daemon") {
 					t.Skip("a daemon has left the session")

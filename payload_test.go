@@ -42,6 +42,8 @@ func TestMain(m *testing.M) {
 		payload(os.Args[2], os.Args[3:])
 	}
 	procgroup.Init()
+	// With the race detector a process would wait for a second before it exits.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	os.Exit(m.Run())
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/procgroup/procgroup/internal/helper"
@@ -97,15 +98,25 @@ func (r *reaperClient) empty() bool {
 // send sends an order, and returns the number of its report.
 func (r *reaperClient) send(o reaper.Order, files ...int) (id uint64, err error) {
 	o.ID = r.said.NextID()
-	if o.Op == reaper.Start {
+	isStart := o.Op == reaper.Start
+	r.count(isStart, 1) // before: the report that nobody is left may come at once
+	err = o.Send(r.conn, files...)
+	if err != nil {
+		r.count(isStart, -1)
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		err = fmt.Errorf("%w: %w", errReaperGone, err)
+	}
+	return o.ID, err
+}
+
+// count counts a start.
+func (r *reaperClient) count(isStart bool, n int) {
+	if isStart {
 		r.mu.Lock()
-		r.ordered++
-		r.mu.Unlock()
+		defer r.mu.Unlock()
+		r.ordered += uint64(n)
 	}
-	if err := o.Send(r.conn, files...); err != nil {
-		return 0, fmt.Errorf("%w: %w", errReaperGone, err)
-	}
-	return o.ID, nil
 }
 
 // await waits for the report with this number.

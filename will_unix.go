@@ -87,9 +87,9 @@ func readWill(file *os.File) []bequest {
 		if n < 4 {
 			return list
 		}
-		size := int(binary.NativeEndian.Uint32(slot))
+		size := binary.NativeEndian.Uint32(slot)
 		var b bequest
-		if size == 0 || size > n-4 || json.Unmarshal(slot[4:4+size], &b) != nil {
+		if size == 0 || size > uint32(n-4) || json.Unmarshal(slot[4:4+size], &b) != nil {
 			continue
 		}
 		list = append(list, b)

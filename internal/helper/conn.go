@@ -37,9 +37,9 @@ type Conn struct {
 
 	sending sync.Mutex
 
-	receiving sync.Mutex
-	data      []byte // received, and not yet a whole message
-	files     []int  // that have come with it
+	receiving sync.Mutex // taken before using
+	data      []byte     // received, of one message that is not whole yet
+	files     []int      // that have come with it
 }
 
 // NewPair returns the two ends of a connection, theirs to be handed to a helper.
@@ -87,6 +87,8 @@ func (c *Conn) FD(f func(fd int) error) error { return c.use(f) }
 // was sent.
 func (c *Conn) Close() {
 	_ = c.use(func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RDWR) }) // wakes who waits
+	c.receiving.Lock()
+	defer c.receiving.Unlock()
 	c.using.Lock()
 	defer c.using.Unlock()
 	if c.fd < 0 {
@@ -95,6 +97,7 @@ func (c *Conn) Close() {
 	unix.Close(c.fd)
 	c.fd = -1
 	CloseFiles(c.files)
+	c.data, c.files = nil, nil
 }
 
 // PeerIsThere reports whether the other end is open.
@@ -102,8 +105,11 @@ func (c *Conn) PeerIsThere() bool {
 	fds := []unix.PollFd{{}}
 	err := c.use(func(fd int) error {
 		fds[0].Fd = int32(fd)
-		_, err := unix.Poll(fds, 0)
-		return err
+		for {
+			if _, err := unix.Poll(fds, 0); !errors.Is(err, unix.EINTR) {
+				return err
+			}
+		}
 	})
 	return err == nil && fds[0].Revents&(unix.POLLHUP|unix.POLLERR) == 0
 }
@@ -111,6 +117,9 @@ func (c *Conn) PeerIsThere() bool {
 // Send sends a message with descriptors, which remain the caller's. If the other end is
 // closed, the error wraps unix.EPIPE.
 func (c *Conn) Send(message []byte, files ...int) error {
+	if len(message) > maxMessage {
+		return fmt.Errorf("a message of %d bytes, at most %d can be sent: %w", len(message), maxMessage, os.ErrInvalid)
+	}
 	if len(files) > MaxFiles {
 		return fmt.Errorf("%d descriptors, at most %d can be handed on: %w", len(files), MaxFiles, os.ErrInvalid)
 	}
@@ -127,8 +136,11 @@ func (c *Conn) Send(message []byte, files ...int) error {
 	return c.use(func(fd int) error {
 		for len(data) > 0 {
 			n, err := unix.SendmsgN(fd, data, rights, nil, unix.MSG_NOSIGNAL)
-			if errors.Is(err, unix.EINTR) {
+			switch {
+			case errors.Is(err, unix.EINTR):
 				continue
+			case errors.Is(err, unix.ECONNRESET):
+				err = unix.EPIPE // the other end was closed with something unread
 			}
 			if err != nil {
 				return os.NewSyscallError("sendmsg", err)
@@ -156,7 +168,7 @@ func (c *Conn) Receive() (message []byte, files []int, err error) {
 // Await waits until something has come, or the other end was closed. A limit that is not
 // negative bounds the wait; the error is os.ErrDeadlineExceeded then.
 func (c *Conn) Await(limit time.Duration) error {
-	timeout := -1
+	timeout, deadline := -1, time.Now().Add(limit)
 	if limit >= 0 {
 		timeout = int(limit.Milliseconds())
 	}
@@ -165,6 +177,9 @@ func (c *Conn) Await(limit time.Duration) error {
 			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, timeout)
 			switch {
 			case errors.Is(err, unix.EINTR):
+				if limit >= 0 {
+					timeout = max(0, int(time.Until(deadline).Milliseconds()))
+				}
 				continue
 			case err != nil:
 				return os.NewSyscallError("poll", err)
@@ -182,44 +197,48 @@ func (c *Conn) TryReceive() (message []byte, files []int, err error) {
 	c.receiving.Lock()
 	defer c.receiving.Unlock()
 	for {
-		message, files, err = c.cut()
-		if message != nil || err != nil {
-			return message, files, err
+		missing, err := c.missing()
+		if err != nil {
+			return nil, nil, err
 		}
-		if err := c.use(c.read); err != nil {
+		if missing == 0 {
+			message, files = c.data[headerSize:], c.files
+			c.data, c.files = nil, nil
+			return message, files, nil
+		}
+		err = c.use(func(fd int) error { return c.read(fd, missing) })
+		if err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
-// cut takes a message off what was received, nil if it is not whole. The caller holds
+// missing returns how many bytes the message lacks, or its header. The caller holds
 // receiving.
-func (c *Conn) cut() (message []byte, files []int, err error) {
+func (c *Conn) missing() (int, error) {
 	if len(c.data) < headerSize {
-		return nil, nil, nil
+		return headerSize - len(c.data), nil
 	}
-	size := int(binary.NativeEndian.Uint32(c.data))
-	count := int(binary.NativeEndian.Uint32(c.data[4:]))
-	if size > maxMessage || count > MaxFiles {
-		return nil, nil, fmt.Errorf("a message of %d bytes and %d descriptors: %w", size, count, os.ErrInvalid)
+	size := binary.NativeEndian.Uint32(c.data)
+	count := binary.NativeEndian.Uint32(c.data[4:])
+	if size > maxMessage || count > MaxFiles { // before they are ints, which may have 32 bits
+		return 0, fmt.Errorf("a message of %d bytes and %d descriptors: %w", size, count, os.ErrInvalid)
 	}
-	end := headerSize + size
-	if len(c.data) < end {
-		return nil, nil, nil
+	if len(c.files) != int(count) {
+		return 0, fmt.Errorf("%d descriptors have come of %d: too many may be open", len(c.files), count)
 	}
-	if len(c.files) < count {
-		return nil, nil, errors.New("descriptors that were sent have not come: too many are open")
-	}
-	message, files = c.data[headerSize:end:end], c.files[:count:count]
-	c.data, c.files = c.data[end:], c.files[count:]
-	return message, files, nil
+	return headerSize + int(size) - len(c.data), nil
 }
 
-// read receives what there is. The caller holds receiving.
-func (c *Conn) read(fd int) error {
+// read receives at most so many bytes. It leaves the next message where it is, so that all
+// who wait see that it is there. The caller holds receiving.
+func (c *Conn) read(fd, most int) error {
 	var buf [4096]byte
-	oob := make([]byte, unix.CmsgSpace(MaxFiles*4))
-	n, oobn, _, _, err := unix.Recvmsg(fd, buf[:], oob, recvFlags|unix.MSG_DONTWAIT)
+	var oob []byte
+	if len(c.data) == 0 { // descriptors come with the first byte; the kernel closes others
+		oob = make([]byte, unix.CmsgSpace(MaxFiles*4))
+	}
+	n, oobn, _, _, err := unix.Recvmsg(fd, buf[:min(most, len(buf))], oob, recvFlags|unix.MSG_DONTWAIT)
 	switch {
 	case errors.Is(err, unix.EINTR):
 		return nil

@@ -5,6 +5,7 @@ package helper
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -72,7 +73,7 @@ func (e *Exchange[A]) Await(id uint64) (A, error) {
 func (e *Exchange[A]) CatchUp() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for e.listens && e.conn.Await(0) == nil {
+	for e.listens && !errors.Is(e.conn.Await(0), os.ErrDeadlineExceeded) {
 		e.changed.Wait() // who listens has heard it, too
 	}
 	if !e.listens {

@@ -63,6 +63,7 @@ type Spec struct {
 	ArgCount  int
 	Umask     int                  // -1: that of the reaper
 	Attr      *syscall.SysProcAttr `json:",omitempty"`
+	Chroot    []byte               `json:",omitempty"` // of Attr, in which it is a text
 
 	// Files are the descriptors that the command has: those that come with the order, or
 	// from the mirror, have these numbers. The others below the highest are closed, but
@@ -138,6 +139,9 @@ func parseMirror(data []byte, files []int, err error) (m mirrorMessage, _ []int,
 func (o Order) Send(c *helper.Conn, files ...int) error {
 	if o.Start != nil {
 		o.Start.ArgCount = len(o.Start.Args)
+		if o.Start.Attr != nil {
+			o.Start.Chroot = []byte(o.Start.Attr.Chroot)
+		}
 	}
 	message, err := json.Marshal(o)
 	if err != nil {
@@ -173,5 +177,8 @@ func parseOrder(message []byte) (o Order, err error) {
 		return o, fmt.Errorf("%d arguments among %d: %w", o.Start.ArgCount, len(texts), os.ErrInvalid)
 	}
 	o.Start.Args, o.Start.Env = texts[:o.Start.ArgCount], texts[o.Start.ArgCount:]
+	if o.Start.Attr != nil {
+		o.Start.Attr.Chroot = string(o.Start.Chroot)
+	}
 	return o, nil
 }
