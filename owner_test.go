@@ -118,60 +118,68 @@ func pauseAtLeisure(g *procgroup.Group) {
 	}
 }
 
+// death is a way in which an owner dies.
+type death struct {
+	phase string
+	tree  []string
+	ready int // how many say so
+	then  int // how many do when the owner may go on
+	short bool
+}
+
+// byItself: the owner dies when it may go on.
+const byItself = -1
+
+var deaths = []death{
+	{phase: "before the first start", ready: 1},
+	{phase: "running", tree: []string{"tree", "2", "2"}, ready: 7},
+	{phase: "running", tree: []string{"daemon", "sleep"}, ready: 2, short: true},
+	{phase: "running", tree: []string{"stopped"}, ready: 1},
+	{phase: "running", tree: []string{"many", "1000"}, ready: 1},
+	{phase: "between spawn and registration", tree: []string{"spawn", "release"}, ready: 1, short: true},
+	{phase: "starting", tree: []string{"spawn", "spawn", "release"}, ready: 4},
+	{phase: "paused", tree: []string{"tree", "2", "2"}, ready: 7, then: 1, short: true},
+	{phase: "pausing", tree: []string{"tree", "2", "2"}, ready: 7, then: 1},
+	{phase: "stopping", tree: []string{"spawn", "ignore"}, ready: 1, then: 1},
+	{phase: "exiting", tree: []string{"tree", "1", "2"}, ready: 3, then: byItself},
+	{phase: "panicking", tree: []string{"tree", "1", "2"}, ready: 3, then: byItself},
+}
+
 func TestNobodyOutlivesTheOwner(t *testing.T) {
-	const dies = -1 // the owner does when it may go on
-	for _, test := range []struct {
-		phase string
-		tree  []string
-		ready int // how many say so
-		then  int // how many do when the owner may go on
-		short bool
-	}{
-		{phase: "before the first start", ready: 1},
-		{phase: "running", tree: []string{"tree", "2", "2"}, ready: 7},
-		{phase: "running", tree: []string{"daemon", "sleep"}, ready: 2, short: true},
-		{phase: "running", tree: []string{"stopped"}, ready: 1},
-		{phase: "running", tree: []string{"many", "1000"}, ready: 1},
-		{phase: "between spawn and registration", tree: []string{"spawn", "release"}, ready: 1, short: true},
-		{phase: "starting", tree: []string{"spawn", "spawn", "release"}, ready: 4},
-		{phase: "paused", tree: []string{"tree", "2", "2"}, ready: 7, then: 1, short: true},
-		{phase: "pausing", tree: []string{"tree", "2", "2"}, ready: 7, then: 1},
-		{phase: "stopping", tree: []string{"spawn", "ignore"}, ready: 1, then: 1},
-		{phase: "exiting", tree: []string{"tree", "1", "2"}, ready: 3, then: dies},
-		{phase: "panicking", tree: []string{"tree", "1", "2"}, ready: 3, then: dies},
-	} {
-		t.Run(test.phase+" "+strings.Join(test.tree, " "), func(t *testing.T) {
-			if testing.Short() && !test.short {
-				t.Skip("it is in the long run")
-			}
-			forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
-				if c == procgroup.Session && slices.Contains(test.tree, "daemon") {
-					t.Skip("a daemon has left the session")
-				}
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		for _, d := range deaths {
+			t.Run(d.phase+" "+strings.Join(d.tree, " "), func(t *testing.T) {
 				rounds := *ownerRounds
-				if testing.Short() {
+				switch {
+				case c == procgroup.Session && slices.Contains(d.tree, "daemon"):
+					t.Skip("a daemon has left the session")
+				case testing.Short() && !d.short:
+					t.Skip("it is in the long run")
+				case testing.Short():
 					rounds = 1
 				}
 				for i := range rounds {
-					t.Run(strconv.Itoa(i), func(t *testing.T) {
-						f := newFixture(t)
-						f.bystander()
-						owner := f.owner(c, test.phase, test.tree...)
-						f.awaitReady(test.ready)
-						if test.then != 0 {
-							must(t, f.goOn.Close())
-						}
-						if test.then != dies {
-							f.awaitReady(test.then)
-							must(t, owner.Process.Kill())
-						}
-						_ = owner.Wait()
-						f.awaitNobody(owner.Process.Pid)
-					})
+					t.Run(strconv.Itoa(i), func(t *testing.T) { testDeath(t, c, d) })
 				}
 			})
-		})
+		}
+	})
+}
+
+func testDeath(t *testing.T, c procgroup.Containment, d death) {
+	f := newFixture(t)
+	f.bystander()
+	owner := f.owner(c, d.phase, d.tree...)
+	f.awaitReady(d.ready)
+	if d.then != 0 {
+		must(t, f.goOn.Close())
 	}
+	if d.then != byItself {
+		f.awaitReady(d.then)
+		must(t, owner.Process.Kill())
+	}
+	_ = owner.Wait()
+	f.awaitNobody(owner.Process.Pid)
 }
 
 // owner starts a program that has a group.
@@ -196,7 +204,7 @@ func (f *fixture) awaitNobody(owner int) {
 	f.t.Helper()
 	var left []proctable.Details
 	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
-		left = f.alive()
+		left = append(f.alive(), helpers(f.t, owner)...)
 		dirs := cgroupsOf(f.t, owner)
 		if len(left) == 0 && len(dirs) == 0 {
 			return
@@ -223,9 +231,8 @@ func cgroupsOf(t *testing.T, owner int) []string {
 func (f *fixture) helper(owner int, role string, other int) proctable.Details {
 	f.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); runtime.Gosched() {
-		for _, d := range f.alive() {
-			if d.PID != other && len(d.Command) > 2 && d.Command[0] == "procgroup "+role &&
-				d.Command[2] == strconv.Itoa(owner) && d.Name != "procgroup-mirro" {
+		for _, d := range helpers(f.t, owner) {
+			if d.PID != other && d.Command[0] == "procgroup "+role && d.Name != "procgroup-mirro" {
 				return d
 			}
 		}
@@ -479,7 +486,7 @@ func TestCommandSeesNoDifference(t *testing.T) {
 		ls /proc/self/fd; env | sort; pwd -P; cat /proc/self/limits; cat /proc/self/oom_score_adj`
 	command := func() *exec.Cmd {
 		cmd := exec.Command("sh", "-c", script)
-		cmd.Dir = "/usr"
+		cmd.Dir = "/proc"
 		return cmd
 	}
 	want, err := command().CombinedOutput()

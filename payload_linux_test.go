@@ -21,6 +21,7 @@ func init() {
 	payloads["vfork"] = payloadVfork
 	payloads["subcgroup"] = payloadSubcgroup
 	payloads["stray"] = payloadStray
+	payloads["stopself"] = payloadStopSelf
 }
 
 // The processes below are forked without a program of their own, so that there can be
@@ -213,5 +214,14 @@ func payloadStray(args []string) {
 	}
 	payloadLeave(append([]string{"setsid"}, args...))
 	ready()
+	park()
+}
+
+// payloadStopSelf stops itself. The signal goes to the thread that goes on afterwards: another
+// one might be a moment late to stop it.
+func payloadStopSelf([]string) {
+	runtime.LockOSThread()
+	_ = unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP)
+	say("woken")
 	park()
 }
