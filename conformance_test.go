@@ -83,7 +83,7 @@ func TestNobodyIsLeft(t *testing.T) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
 		for _, s := range scenarios {
 			for i, e := range ends {
-				if testing.Short() && i%3 != 0 {
+				if brief(t) && i%3 != 0 {
 					continue
 				}
 				t.Run(s.name+"/"+e.name, func(t *testing.T) { testEnd(t, c, s, e.end) })

@@ -328,6 +328,12 @@ func forEachContainment(t *testing.T, test func(*testing.T, procgroup.Containmen
 	forEachVariant(t, test)
 }
 
+// brief reports whether a test is to do only a part of what it could: in the short run, and
+// for the variants of a containment.
+func brief(t *testing.T) bool {
+	return testing.Short() || strings.Contains(t.Name(), "cgroup_with")
+}
+
 func newGroup(t *testing.T, opts procgroup.Options) *procgroup.Group {
 	t.Helper()
 	g, err := procgroup.New(opts)

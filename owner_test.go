@@ -27,7 +27,7 @@ import (
 	"github.com/procgroup/procgroup/internal/proctable"
 )
 
-var ownerRounds = flag.Int("owner.rounds", 3, "how often an owner dies in each phase")
+var ownerRounds = flag.Int("owner.rounds", 2, "how often an owner dies in each phase")
 
 func init() {
 	payloads["owner"] = payloadOwner
@@ -153,9 +153,9 @@ func TestNobodyOutlivesTheOwner(t *testing.T) {
 				switch {
 				case c == procgroup.Session && slices.Contains(d.tree, "daemon"):
 					t.Skip("a daemon has left the session")
-				case testing.Short() && !d.short:
-					t.Skip("it is in the long run")
-				case testing.Short():
+				case brief(t) && !d.short:
+					t.Skip("a part of the deaths is enough here")
+				case brief(t):
 					rounds = 1
 				}
 				for i := range rounds {
