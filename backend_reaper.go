@@ -240,12 +240,12 @@ func (b *reaperBackend) terminate() error {
 }
 
 func (b *reaperBackend) kill() error {
+	// Under the lock: a reaper that is given back meanwhile may be another group's.
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.retire()
-	condemned := slices.Clone(b.earlier)
-	b.mu.Unlock()
 	var errs []error
-	for _, r := range condemned {
+	for _, r := range b.earlier {
 		err := r.order(reaper.Kill)
 		if err != nil && r.isGone() {
 			err = r.purge()

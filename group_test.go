@@ -647,3 +647,34 @@ func TestManyGroupsAtOnce(t *testing.T) {
 		f.wantNobody()
 	})
 }
+
+// A kill that comes beside a close may be late, but it is no other group's.
+func TestKillBesideCloseSparesOthers(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		rounds := 40
+		if brief(t) {
+			rounds = 10
+		}
+		for range rounds {
+			g := newGroup(t, procgroup.Options{Containment: c})
+			cmd := f.payload("exit", "0")
+			must(t, g.Start(cmd))
+			must(t, cmd.Wait())
+			var kills sync.WaitGroup
+			for range 3 {
+				kills.Go(func() { _ = g.Kill() })
+			}
+			must(t, g.Close())
+			other := newGroup(t, procgroup.Options{Containment: c})
+			next := f.payload("exit", "4")
+			must(t, other.Start(next))
+			_ = next.Wait()
+			if next.ProcessState.ExitCode() != 4 {
+				t.Errorf("a command of another group ended with %v", next.ProcessState)
+			}
+			must(t, other.Close())
+			kills.Wait()
+		}
+	})
+}

@@ -169,7 +169,7 @@ func (r *reaperClient) purge() error {
 	notify := r.notify
 	r.mu.Unlock()
 	if notify != nil {
-		notify()
+		go notify() // it wants locks that the caller may hold
 	}
 	return err
 }

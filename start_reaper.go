@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -371,11 +372,11 @@ func (b *reaperBackend) assign(pid int) (leader func() *os.Process, err error) {
 	if known {
 		return nil, nil
 	}
-	mirror, err := proctable.Inspect(entry.ID)
+	args, err := argumentsOf(entry.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !helper.IsMirror(mirror.Command) || entry.Parent != os.Getpid() {
+	if !helper.IsMirror(args) || entry.Parent != os.Getpid() {
 		return nil, fmt.Errorf("%w: the containment reaper takes in only commands that Prepare has prepared",
 			errors.ErrUnsupported)
 	}
@@ -403,6 +404,18 @@ func (b *reaperBackend) assign(pid int) (leader func() *os.Process, err error) {
 	b.mirrors[pid] = true
 	b.mu.Unlock()
 	return func() *os.Process { return r.findLeader(command) }, nil
+}
+
+// argumentsOf returns the arguments of a process. One that was just executed has none for a
+// moment: the kernel closes what is closed on exec, by which os/exec knows that it was
+// executed, before it sets them (begin_new_exec and create_elf_tables in fs).
+func argumentsOf(id proctable.ID) ([]string, error) {
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(100 * time.Microsecond) {
+		d, err := proctable.Inspect(id)
+		if err != nil || len(d.Command) > 0 || !d.Alive() || time.Now().After(deadline) {
+			return d.Command, err
+		}
+	}
 }
 
 // find returns the index of the start of which the mirror has this number, which the mirror
