@@ -372,11 +372,7 @@ func (b *reaperBackend) assign(pid int) (leader func() *os.Process, err error) {
 	if known {
 		return nil, nil
 	}
-	args, err := argumentsOf(entry.ID)
-	if err != nil {
-		return nil, err
-	}
-	if !helper.IsMirror(args) || entry.Parent != os.Getpid() {
+	if len(prepared) == 0 || entry.Parent != os.Getpid() || !becomesMirror(entry.ID) {
 		return nil, fmt.Errorf("%w: the containment reaper takes in only commands that Prepare has prepared",
 			errors.ErrUnsupported)
 	}
@@ -406,16 +402,20 @@ func (b *reaperBackend) assign(pid int) (leader func() *os.Process, err error) {
 	return func() *os.Process { return r.findLeader(command) }, nil
 }
 
-// argumentsOf returns the arguments of a process. One that was just executed has none for a
-// moment: the kernel closes what is closed on exec, by which os/exec knows that it was
-// executed, before it sets them (begin_new_exec and create_elf_tables in fs).
-func argumentsOf(id proctable.ID) ([]string, error) {
-	for deadline := time.Now().Add(time.Second); ; time.Sleep(100 * time.Microsecond) {
+// becomesMirror reports whether a process is a mirror, or is one soon: os/exec knows that a
+// process was executed when the kernel has closed what is closed on exec, which is some time
+// before its arguments can be read.
+func becomesMirror(id proctable.ID) bool {
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
 		d, err := proctable.Inspect(id)
-		if err != nil || len(d.Command) > 0 || !d.Alive() || time.Now().After(deadline) {
-			return d.Command, err
+		if err != nil || !d.Alive() {
+			return false
+		}
+		if helper.IsMirror(d.Command) {
+			return true
 		}
 	}
+	return false
 }
 
 // find returns the index of the start of which the mirror has this number, which the mirror

@@ -24,6 +24,7 @@ const CanCloneMirror = true
 // cell is what a cloned mirror works with. It is not in Go's memory.
 type cell struct {
 	taken  uint32 // the kernel makes this 0 when the mirror has ended (CLONE_CHILD_CLEARTID)
+	begun  uint32 // the mirror runs on its own stack
 	frame  [4]uint32
 	name   [16]byte
 	all    uint64     // every signal
@@ -99,7 +100,20 @@ func CloneMirror(fd int) (pid int, err error) {
 		atomic.StoreUint32(&c.taken, 0)
 		return 0, syscall.Errno(errno)
 	}
+	c.awaitBegun()
 	return int(child), nil
+}
+
+// awaitBegun waits until the mirror runs. On its way there it finds the goroutine that this
+// thread runs, and looks whether the stack of that is large enough: it must be this one, whose
+// stack is below all that is mapped, so nothing else may run here meanwhile.
+//
+//go:norace
+//go:nosplit
+func (c *cell) awaitBegun() {
+	for c.begun == 0 && c.taken != 0 {
+		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
+	}
 }
 
 // cloneMirror clones a process that does runMirror on a stack of its own.
@@ -114,6 +128,7 @@ var _ = runMirror // called by cloneMirror
 //go:norace
 //go:nosplit
 func runMirror(fd uintptr, c *cell) {
+	c.begun = 1
 	syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&c.name)), 0)
 	closeOthers(fd)
 	signals, _, _ := syscall.RawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&c.all)), 8, 0, 0, 0)
