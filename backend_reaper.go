@@ -3,12 +3,8 @@
 package procgroup
 
 import (
-	"context"
 	"errors"
-	"os"
 	"slices"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/procgroup/procgroup/internal/proctable"
@@ -36,11 +32,10 @@ func probeReaper() error {
 // reaper that was told to kill ends what is started by it until nobody is left, so after a
 // kill the next start takes another one; the group's members are those of all of them.
 type reaperBackend struct {
-	mu       sync.Mutex
+	lockedCrowd
 	cur      *reaperClient   // where commands are started; nil from a kill to the next start
 	earlier  []*reaperClient // that may still have members
 	used     *Stats          // what members of others had used; nil if there are none
-	crowd    crowd
 	prepared []*preparedStart
 	mirrors  map[int]bool // the numbers of those that were assigned
 	notify   func()       // nil if nobody watches
@@ -210,34 +205,6 @@ func withParents(table []proctable.Entry) []proctable.Entry {
 }
 
 func (b *reaperBackend) resumeProcess(int) error { return nil }
-
-func (b *reaperBackend) pause(ctx context.Context) error { return b.crowd.pause(ctx, &b.mu) }
-
-func (b *reaperBackend) unpause() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.crowd.unpause()
-}
-
-func (b *reaperBackend) signal(sig os.Signal) error {
-	number, err := unixSignal(sig)
-	if err != nil {
-		return err
-	}
-	return b.sweep(number)
-}
-
-func (b *reaperBackend) sweep(sig syscall.Signal) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.crowd.sweep(sig)
-}
-
-func (b *reaperBackend) terminate() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.crowd.terminate()
-}
 
 func (b *reaperBackend) kill() error {
 	// Under the lock: a reaper that is given back meanwhile may be another group's.

@@ -3,7 +3,6 @@
 package procgroup
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -38,11 +37,10 @@ var probeSession = sync.OnceValue(func() error {
 // sessionBackend holds a group in sessions: one for each command, and each one that a
 // member was seen to have started.
 type sessionBackend struct {
-	mu       sync.Mutex
+	lockedCrowd
 	sessions []*session
-	prepared []int // what the guardian knows prepared starts by
-	kills    int   // how often kill was called
-	crowd    crowd
+	prepared []int  // what the guardian knows prepared starts by
+	kills    int    // how often kill was called
 	notify   func() // nil if nobody watches
 	closed   bool
 }
@@ -183,40 +181,11 @@ func (b *sessionBackend) takePrepared() int {
 
 func (b *sessionBackend) resumeProcess(int) error { return nil }
 
-func (b *sessionBackend) signal(sig os.Signal) error {
-	number, err := unixSignal(sig)
-	if err != nil {
-		return err
-	}
-	return b.sweep(number)
-}
-
-func (b *sessionBackend) terminate() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.crowd.terminate()
-}
-
 func (b *sessionBackend) kill() error {
 	b.mu.Lock()
 	b.kills++
 	b.mu.Unlock()
 	return gone(b.sweep(unix.SIGKILL))
-}
-
-func (b *sessionBackend) pause(ctx context.Context) error { return b.crowd.pause(ctx, &b.mu) }
-
-func (b *sessionBackend) unpause() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.crowd.unpause()
-}
-
-// sweep sends a signal to every member, once to each, until it finds no more.
-func (b *sessionBackend) sweep(sig syscall.Signal) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.crowd.sweep(sig)
 }
 
 func (b *sessionBackend) empty() (bool, error) {

@@ -24,6 +24,41 @@ type crowd struct {
 	paused []proctable.ID           // whom unpause has to wake
 }
 
+// lockedCrowd is a crowd with the lock of the backend that embeds it, and those of the
+// backend's methods that need to know no more.
+type lockedCrowd struct {
+	mu    sync.Mutex
+	crowd crowd
+}
+
+func (l *lockedCrowd) pause(ctx context.Context) error { return l.crowd.pause(ctx, &l.mu) }
+
+func (l *lockedCrowd) unpause() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.crowd.unpause()
+}
+
+func (l *lockedCrowd) signal(sig os.Signal) error {
+	number, err := unixSignal(sig)
+	if err != nil {
+		return err
+	}
+	return l.sweep(number)
+}
+
+func (l *lockedCrowd) sweep(sig syscall.Signal) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.crowd.sweep(sig)
+}
+
+func (l *lockedCrowd) terminate() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.crowd.terminate()
+}
+
 // member is a process of a group.
 type member struct {
 	proctable.Entry

@@ -183,12 +183,17 @@ func (a *attachments) addFiles(cmd *exec.Cmd, spec *reaper.Spec) {
 func inheritedFiles(from int) []int {
 	var list []int
 	for _, fd := range inheritedAtFirst() {
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		if fd >= from && err == nil && flags&unix.FD_CLOEXEC == 0 {
+		if fd >= from && isHandedOn(fd) {
 			list = append(list, fd)
 		}
 	}
 	return list
+}
+
+// isHandedOn reports whether a descriptor is open and not closed on exec.
+func isHandedOn(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
 // inheritedAtFirst returns those that there were when the first command was started.
@@ -200,11 +205,7 @@ var inheritedAtFirst = sync.OnceValue(func() []int {
 	var list []int
 	for _, name := range names {
 		fd, err := strconv.Atoi(name.Name())
-		if err != nil || fd < 3 {
-			continue
-		}
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		if err == nil && flags&unix.FD_CLOEXEC == 0 {
+		if err == nil && fd >= 3 && isHandedOn(fd) {
 			list = append(list, fd)
 		}
 	}
