@@ -66,6 +66,30 @@ func TestWaitIsNeitherEarlyNorLate(t *testing.T) {
 	})
 }
 
+// Whoever looks at a group as it becomes empty must not take the news from who waits for it.
+func TestDoneBesideLooks(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		g := newGroup(t, procgroup.Options{Containment: c})
+		for range 50 {
+			cmd := f.payload("exit", "0")
+			start(t, g, cmd)
+			done := g.Done()
+			// Looks come to an end: one more would find what they have hidden.
+			for g.Active() {
+				_, err := g.Processes()
+				must(t, err)
+			}
+			select {
+			case <-done:
+			case <-time.After(patience):
+				t.Fatal("nobody is left, and Done does not tell")
+			}
+			must(t, cmd.Wait())
+		}
+	})
+}
+
 // The zombie of the leader is for its starter to reap: it keeps no group from being empty.
 func TestZombiesDoNotCount(t *testing.T) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {

@@ -65,11 +65,15 @@ func startReaper(now imprint) (*reaperClient, error) {
 	return r, nil
 }
 
-// isAlone notes that nobody is left below the reaper.
+// isAlone notes that nobody is left below the reaper. It tells so, since the connection has
+// no news any more for who watches it when somebody else was the first to look.
 func (r *reaperClient) isAlone(report reaper.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = report
+	if r.notify != nil {
+		go r.notify() // it wants locks that the caller may hold
+	}
 }
 
 // isGone reports whether somebody has killed the reaper.
