@@ -48,7 +48,7 @@ func (o *output) pipe(w io.Writer) (io.Writer, error) {
 	if isFile(w) {
 		return w, nil
 	}
-	r, pw, err := os.Pipe()
+	r, pw, err := newPipe()
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +114,7 @@ type pipeCopy struct {
 
 func (c *pipeCopy) run() {
 	defer close(c.done)
+	defer c.from.Close() // also when the Writer has failed: nobody writes to a pipe in vain for long
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := c.from.Read(buf)
@@ -205,5 +206,5 @@ func (e *excerpt) Bytes() []byte {
 }
 
 // defaultPipeCapacity is 64 KiB, what pipes hold on the systems here, if nobody asks for
-// more.
+// more; on Windows it is asked for.
 const defaultPipeCapacity = 64 << 10

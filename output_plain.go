@@ -1,6 +1,11 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package procgroup
 
-// readNow is never called, since no group can be made.
+import "os"
+
+// newPipe is never called, since no group can be made.
+func newPipe() (r, w *os.File, err error) { return os.Pipe() }
+
+// readNow is never called, as newPipe is not.
 func readNow(uintptr, []byte) int { return 0 }
