@@ -3,5 +3,6 @@
 // another process when the first is gone.
 //
 // Each system has its own file with all, younger, lookup, inspect, measure,
-// resting and signal.
+// resting and signal. On Windows they take a Snapshot each; who wants to learn much
+// at once takes one itself.
 package proctable

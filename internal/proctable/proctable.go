@@ -1,4 +1,4 @@
-//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd || windows
 
 package proctable
 
@@ -24,11 +24,17 @@ const (
 	Running               // running, or ready to
 	Sleeping              // signals wake it
 	Blocked               // in the kernel, signals do not wake it
-	Stopped               // by a signal or a debugger
-	Zombie                // dead, not yet reaped
+	Stopped               // by a signal or a debugger, or suspended
+	Zombie                // dead, not yet reaped; on Windows held by some handle
 )
 
-// Entry is a line of the process table.
+// atRest reports whether what is in this state cannot run: a Blocked one stops before it
+// runs again, if it was told to.
+func (s State) atRest() bool { return s == Stopped || s == Blocked || s == Zombie }
+
+// Entry is a line of the process table. Windows has no process groups and sessions of
+// this kind: both are 0 there. The parent stays the same there when it ends, while its
+// number may be given to another process.
 type Entry struct {
 	ID
 	Parent  int
@@ -40,12 +46,6 @@ type Entry struct {
 
 // Alive reports whether the process is more than its exit status.
 func (e Entry) Alive() bool { return e.State != Zombie }
-
-// atRest reports whether it cannot run: a Blocked one stops before it runs again, if it was
-// told to.
-func (e Entry) atRest() bool {
-	return e.State == Stopped || e.State == Blocked || e.State == Zombie
-}
 
 // Details is what the table tells about one process. A negative figure is one that
 // the system does not tell.
@@ -64,8 +64,8 @@ type Usage struct {
 	User, System          time.Duration
 	ReapedUser            time.Duration // CPU time of children that it has waited for, and theirs
 	ReapedSystem          time.Duration
-	Proportional          int64 // bytes of memory, shared pages divided by who shares them
-	ReadBytes, WriteBytes int64 // from and to block devices
+	Proportional          int64 // bytes of memory, shared pages divided by who shares them; on Windows the private ones
+	ReadBytes, WriteBytes int64 // from and to block devices; on Windows from and to everything
 	Threads               int
 }
 
@@ -84,7 +84,8 @@ func Younger(pid int) ([]Entry, bool) { return younger(pid) }
 func Lookup(pid int) (Entry, error) { return lookup(pid) }
 
 // Inspect returns the details of a process. The error for one that is gone wraps
-// os.ErrProcessDone.
+// os.ErrProcessDone. Where the table has no states of threads (Wine), it tells a process that
+// is suspended from others, as All and Lookup do not.
 func Inspect(id ID) (Details, error) { return inspect(id) }
 
 // Measure returns what a process uses. The error for one that is gone wraps
@@ -93,12 +94,14 @@ func Measure(id ID) (Usage, error) { return measure(id) }
 
 // Resting reports whether nothing of the process can run: all its threads are stopped, or
 // blocked in the kernel, or dead. The state in an Entry is that of one thread, where the
-// system tells the others'. Of a process that is dead as a whole, or gone, it is not said:
-// what that has started shortly before may run.
+// system tells the others', and on Windows sums up all of them. Of a process that is dead as
+// a whole, or gone, it is not said: what that has started shortly before may run. Where the
+// states of threads are not told (Wine), it is said of those that were told to stop.
 func Resting(id ID) bool { return resting(id) }
 
 // Signal sends sig to the process. The error for one that is gone wraps
-// os.ErrProcessDone: whoever has its number now gets nothing.
+// os.ErrProcessDone: whoever has its number now gets nothing. On Windows SIGKILL terminates,
+// with exit status 1; the error for any other signal wraps errors.ErrUnsupported.
 func Signal(id ID, sig syscall.Signal) error { return signal(id, sig) }
 
 // gone is the error for a process that is not there, or not any more.

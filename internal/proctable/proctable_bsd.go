@@ -86,5 +86,5 @@ func younger(int) ([]Entry, bool) { return nil, false }
 // on DragonFly, where it does so before, record has asked for all threads.
 func resting(id ID) bool {
 	e, err := lookup(id.PID)
-	return err == nil && e.ID == id && e.Alive() && e.atRest()
+	return err == nil && e.ID == id && e.Alive() && e.State.atRest()
 }

@@ -360,7 +360,7 @@ func resting(id ID) bool {
 			continue
 		}
 		st, parseErr := parseStat(line)
-		if err != nil || parseErr != nil || !st.atRest() {
+		if err != nil || parseErr != nil || !st.State.atRest() {
 			return false
 		}
 		if !st.Alive() {
