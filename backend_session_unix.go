@@ -94,13 +94,6 @@ func (b *sessionBackend) start(cmd *exec.Cmd, _ bool) (started, error) {
 	return started{}, nil
 }
 
-// abandon ends a command that cannot be made a member.
-func abandon(cmd *exec.Cmd) error {
-	err := cmd.Process.Kill()
-	_ = cmd.Wait() // killed is how it ends
-	return err
-}
-
 // add adds the session that a process leads, and tells whether the group was killed
 // since it had been killed so many times. The guardian knew of it by the number pending.
 func (b *sessionBackend) add(leader *os.Process, kills, pending int) (killed bool, err error) {

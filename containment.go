@@ -38,6 +38,11 @@ const (
 	// it was seen as somebody's child before its parent ended. With a guardian (see
 	// [Init]) those whom it holds die with the owner.
 	Session Containment = "session"
+
+	// Job is a Windows job object, made for the group, that kills its members when its last
+	// handle is closed: when the owner dies at the latest. It guarantees NoEscape,
+	// DiesWithOwner and Accounting, and needs no privileges.
+	Job Containment = "job"
 )
 
 // String returns the name of the containment; that of the zero value is "auto".
@@ -57,10 +62,10 @@ func (c *Containment) UnmarshalText(text []byte) error {
 	switch name := Containment(text); name {
 	case Auto, "auto":
 		*c = Auto
-	case Cgroup, Reaper, Session:
+	case Cgroup, Reaper, Session, Job:
 		*c = name
 	default:
-		return fmt.Errorf("procgroup: no containment is called %q (there are auto, cgroup, reaper, session): %w",
+		return fmt.Errorf("procgroup: no containment is called %q (there are auto, cgroup, reaper, session, job): %w",
 			text, os.ErrInvalid)
 	}
 	return nil
@@ -71,8 +76,9 @@ func (c *Containment) UnmarshalText(text []byte) error {
 type mechanism struct {
 	containment Containment
 	guarantees  Guarantees
-	guarded     bool       // a guardian can add DiesWithOwner
-	withReaper  *mechanism // the same with a reaper; nil if there is no such thing
+	found       func() Guarantees // more of them, found out by trying; nil if there are none
+	guarded     bool              // a guardian can add DiesWithOwner
+	withReaper  *mechanism        // the same with a reaper; nil if there is no such thing
 	// probe tries whether the containment works for this process and says in
 	// words why it does not. It keeps its conclusive answers.
 	probe func() error
@@ -80,13 +86,21 @@ type mechanism struct {
 	open func() (backend, error)
 }
 
+// promises returns what the containment guarantees by itself.
+func (m mechanism) promises() Guarantees {
+	if m.found != nil {
+		return m.guarantees | m.found()
+	}
+	return m.guarantees
+}
+
 // offers returns what the containment guarantees with a guardian, or without one if there
 // is a reason for that.
 func (m mechanism) offers(guardErr error) Guarantees {
 	if m.guarded && guardErr == nil {
-		return m.guarantees | DiesWithOwner
+		return m.promises() | DiesWithOwner
 	}
-	return m.guarantees
+	return m.promises()
 }
 
 // lack is the reason why the containment does not guarantee something.

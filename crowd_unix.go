@@ -226,6 +226,15 @@ func describeAll(members []member) []Process {
 	return list
 }
 
+// describe returns what the process table tells about a process.
+func describe(id proctable.ID) (Process, error) {
+	d, err := proctable.Inspect(id)
+	if err != nil {
+		return Process{}, err
+	}
+	return processOf(d), nil
+}
+
 // addMembers adds what the members use, and have used; with reaped what those have used for
 // whom they have waited, too.
 func (s *Stats) addMembers(members []member, reaped bool) error {

@@ -1,6 +1,9 @@
 package procgroup
 
-import "errors"
+import (
+	"errors"
+	"os"
+)
 
 // Error is what the methods of this package return when they fail. Match it with
 // [errors.As], and its kind and its cause with [errors.Is].
@@ -73,4 +76,12 @@ func fail(op string, kind, err error) error {
 		return nil
 	}
 	return &Error{Op: op, Kind: kind, Err: err}
+}
+
+// gone returns nil for the error that says that nobody is left, and err else.
+func gone(err error) error {
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"sync"
@@ -55,6 +56,20 @@ type Options struct {
 // session, and has no controlling terminal, unless its SysProcAttr asks for Setsid and
 // Setctty. What a thread alone has, such as a namespace or a priority, is not handed on to
 // it.
+//
+// # Windows notes
+//
+// With [Job] a group is a job object without a name. A command leads a console process group
+// of its own (CREATE_NEW_PROCESS_GROUP), so that it can be asked to end: Ctrl-C on the console
+// does not reach it, and Terminate sends Ctrl-Break. An exec.Cmd for which os/exec has nothing
+// to do but to start it, and every [Cmd] of which the input is a file, is born in the job. Other
+// commands are started suspended, put into the job and resumed; if the owner is terminated
+// right between, a process stays behind that has not run and never will. For a command that is
+// born in the job, cmd.Process.WithHandle has a handle to wait, to ask and to duplicate, and no more.
+//
+// The owner may be in a job itself, as in a group of another program: the group's job is nested
+// in that one (Windows 8). What a member has others do for it, such as the service control
+// manager, the task scheduler, WMI or a COM server, is nobody's child here, and no member.
 //
 // # Notes for Session
 //
@@ -117,9 +132,9 @@ func (g *Group) Containment() Containment { return g.mechanism.containment }
 // is without [DiesWithOwner] until another one has taken its place, some milliseconds later.
 func (g *Group) Guarantees() Guarantees {
 	if g.mechanism.guarded && theGuardian.isThere() {
-		return g.mechanism.guarantees | DiesWithOwner
+		return g.mechanism.promises() | DiesWithOwner
 	}
-	return g.mechanism.guarantees
+	return g.mechanism.promises()
 }
 
 // Start starts cmd as a member of the group. There is no moment at which the new
@@ -142,6 +157,9 @@ func (g *Group) Start(cmd *exec.Cmd) error {
 
 func (g *Group) start(cmd *exec.Cmd, plain bool) (s started, err error) {
 	if err := checkUnstarted(cmd); err != nil {
+		return s, fail("start", nil, err)
+	}
+	if err := checkDir(cmd); err != nil {
 		return s, fail("start", nil, err)
 	}
 	if err := g.beginStart(); err != nil {
@@ -194,6 +212,20 @@ func checkUnstarted(cmd *exec.Cmd) error {
 		return errStartedBefore
 	}
 	return nil
+}
+
+// checkDir returns the error of os/exec for a directory that is not there. It would not say
+// that clearly when a containment has set SysProcAttr.
+func checkDir(cmd *exec.Cmd) error {
+	if cmd.Err != nil || cmd.Dir == "" || cmd.SysProcAttr != nil {
+		return nil
+	}
+	_, err := os.Stat(cmd.Dir)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		path.Op = "chdir"
+	}
+	return err
 }
 
 var (
@@ -254,7 +286,7 @@ func (g *Group) noteMember(process func() *os.Process) {
 // Pgid, Ptrace and PidFD. It changes a copy of SysProcAttr, since callers share them
 // between commands.
 //
-// With Session a process that is not assigned is no member. With Reaper cmd becomes the
+// With Session and [Job] a process that is not assigned is no member. With Reaper cmd becomes the
 // command's mirror (see Reaper), and the command itself is not started before Assign.
 //
 // # Linux notes
@@ -262,6 +294,11 @@ func (g *Group) noteMember(process func() *os.Process) {
 // With Cgroup the process is born a member. A Kill between Prepare and cmd.Start
 // kills the process at its birth; a Pause in between makes cmd.Start wait for
 // Resume.
+//
+// # Windows notes
+//
+// Prepare adds CREATE_SUSPENDED and CREATE_NEW_PROCESS_GROUP to the creation flags: the process
+// does not run before ResumeProcess.
 func (g *Group) Prepare(cmd *exec.Cmd) error {
 	if err := checkUnstarted(cmd); err != nil {
 		return fail("prepare", nil, err)
@@ -277,11 +314,17 @@ func (g *Group) Prepare(cmd *exec.Cmd) error {
 // a member, with all that it starts from then on. If the process started something
 // before, that stays outside.
 //
-// With [Cgroup] a process that was started elsewhere can be taken in too; with
+// With [Cgroup] and [Job] a process that was started elsewhere can be taken in too; with
 // [Session] and [Reaper] that gives [errors.ErrUnsupported]. A number that is not positive, and
 // the owner's own, give [os.ErrInvalid], a process that is gone
 // [os.ErrProcessDone]. The caller must make sure that the number means the process
 // that it has in mind: its own child, not yet waited for, does.
+//
+// # Windows notes
+//
+// A process of another user, or of the system, gives [os.ErrPermission], and so does one in a
+// job that the group's cannot be nested in, as when that has other members outside of it
+// (Windows page "Nested Jobs").
 func (g *Group) Assign(pid int) error {
 	switch {
 	case pid <= 0:
@@ -321,6 +364,10 @@ func (g *Group) Assign(pid int) error {
 // ResumeProcess is the third step of a start (see [Group.Prepare]): it lets the
 // process run, where Prepare made it wait. On Unix it does not wait, and there is
 // nothing to do.
+//
+// On Windows it resumes a process once that was assigned, also one that the caller has
+// started suspended without Prepare. A number that was not assigned gives [os.ErrInvalid], a
+// process that is gone [os.ErrProcessDone].
 func (g *Group) ResumeProcess(pid int) error {
 	if pid <= 0 {
 		return fail("resume process", nil, fmt.Errorf("pid %d: %w", pid, os.ErrInvalid))

@@ -25,6 +25,14 @@ var errInterrupted = errors.New("another call let the group run")
 // blocking calls that a signal would interrupt may return EINTR after Resume
 // (signal(7)). A member in state D is not frozen until its call returns.
 //
+// # Windows notes
+//
+// The job is frozen where that works (JobObjectFreezeInformation, which Microsoft has not
+// documented), else every thread of every member is suspended, once. Then Pause looks at all of
+// them, until nothing moves and nobody new has come. Resume undoes what was done, so a thread
+// that somebody else had suspended stays so. A thread in a call that cannot be interrupted stops
+// when that returns.
+//
 // # Notes for Session
 //
 // Members get SIGSTOP until the process table shows all of them stopped, or in a

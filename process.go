@@ -27,6 +27,6 @@ const (
 	Running  ProcessState = "running"  // running, or ready to
 	Sleeping ProcessState = "sleeping" // waiting for something, signals wake it
 	Blocked  ProcessState = "blocked"  // waiting in the kernel, signals do not wake it (D)
-	Stopped  ProcessState = "stopped"  // by a signal or by a debugger
+	Stopped  ProcessState = "stopped"  // by a signal or by a debugger; on Windows: suspended
 	Unknown  ProcessState = "unknown"  // anything else that the system may say
 )

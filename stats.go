@@ -59,16 +59,22 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 // [Reaper] on Linux CPU time and I/O count those too whom the reaper, or another member, has
 // waited for. What a process has used is lost if its parent ignores SIGCHLD, or if the
 // reaper is killed.
+//
+// With [Job] the figures of the CPU and of I/O, and the peak, come from the kernel and count
+// members that have exited. Memory and threads are summed up over the members alive.
 type Stats struct {
 	User, System Optional[time.Duration] // CPU time in user mode and in the kernel
 
-	ReadBytes, WriteBytes Optional[uint64] // to and from block devices
+	// ReadBytes and WriteBytes went from and to block devices; on Windows they are those of
+	// all I/O: files, pipes and sockets.
+	ReadBytes, WriteBytes Optional[uint64]
 
 	// Memory is what the members use now, in bytes, and MemoryPeak the most they
 	// used at one time. With Cgroup that is memory.current and memory.peak (Linux
 	// 5.19), which count the page cache and kernel memory of the group too. With
 	// Session and Reaper on Linux it is the sum of proportional set sizes (PSS), so that
-	// memory which members share is counted once.
+	// memory which members share is counted once. With Job it is what was committed for the
+	// members alone (private bytes).
 	Memory, MemoryPeak Optional[uint64]
 
 	// Processes is the number of members alive, Threads that of their threads.

@@ -27,6 +27,13 @@ var killWait = 10 * time.Second
 // With [Cgroup] each member is signaled through a pidfd, after the cgroup was seen
 // to list the process that the pidfd refers to. When members are forked faster than
 // they can be signaled, the group is frozen for a moment.
+//
+// # Windows notes
+//
+// There are [os.Interrupt] and os.Kill; other signals give [errors.ErrUnsupported].
+// os.Interrupt is sent as Ctrl-Break (GenerateConsoleCtrlEvent) to the console process groups
+// that commands of the group lead. Members that have made another one, that have no console, or
+// another than the owner, do not get it. If nobody can, the error wraps errors.ErrUnsupported.
 func (g *Group) Signal(sig os.Signal) error {
 	if sig == nil {
 		return fail("signal", nil, fmt.Errorf("nil signal: %w", os.ErrInvalid))
@@ -40,9 +47,15 @@ func (g *Group) Signal(sig os.Signal) error {
 	return fail("signal", ErrSignal, g.backend.signal(sig))
 }
 
-// Terminate asks every member to end, with SIGTERM, and returns at once. Members that
+// Terminate asks every member to end, with SIGTERM on Unix, and returns at once. Members that
 // are stopped get SIGCONT after it, and a paused group runs again, so that handlers run.
 // If nobody is left, it returns nil.
+//
+// # Windows notes
+//
+// Members are asked by Ctrl-Break, as with Signal(os.Interrupt), and by a WM_CLOSE message to
+// each of their top-level windows on the owner's desktop. If there is neither for anybody, the
+// error wraps [errors.ErrUnsupported]; Stop waits for the grace all the same.
 func (g *Group) Terminate() error {
 	if err := g.check(); err != nil {
 		return fail("terminate", nil, err)
@@ -171,6 +184,11 @@ func (g *Group) clear() error {
 //
 // With [Cgroup] the members are moved to the cgroup that the group was made in, the
 // owner's, and the group's directory is removed.
+//
+// # Windows notes
+//
+// Processes cannot leave a job: the members stay in one that nobody can reach any more, and
+// that no longer kills them.
 func (g *Group) Release() error {
 	g.closing.Lock()
 	defer g.closing.Unlock()

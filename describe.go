@@ -1,4 +1,4 @@
-//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd || windows
 
 package procgroup
 
@@ -11,12 +11,8 @@ var stateNames = map[proctable.State]ProcessState{
 	proctable.Stopped:  Stopped,
 }
 
-// describe returns what the process table tells about a process.
-func describe(id proctable.ID) (Process, error) {
-	d, err := proctable.Inspect(id)
-	if err != nil {
-		return Process{}, err
-	}
+// processOf returns the details of a process as the package shows them.
+func processOf(d proctable.Details) Process {
 	state, ok := stateNames[d.State]
 	if !ok {
 		state = Unknown
@@ -32,5 +28,5 @@ func describe(id proctable.ID) (Process, error) {
 		System:    known(d.System),
 		Memory:    knownBytes(d.Resident),
 		Threads:   known(d.Threads),
-	}, nil
+	}
 }

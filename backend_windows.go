@@ -1,0 +1,4 @@
+package procgroup
+
+// mechanisms are the containments of Windows.
+var mechanisms = []mechanism{jobMechanism}
