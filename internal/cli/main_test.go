@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"maps"
 	"os"
 	"testing"
 
@@ -17,8 +18,7 @@ func TestMain(m *testing.M) {
 	commands := map[string]func(){
 		"procgroup": func() { os.Exit(Main()) },
 	}
-	for name, payload := range payloads {
-		commands[name] = payload
-	}
+	maps.Copy(commands, payloads)
+	maps.Copy(commands, systemPayloads)
 	testscript.Main(m, commands)
 }

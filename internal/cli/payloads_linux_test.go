@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"slices"
 	"syscall"
 	"time"
@@ -15,28 +14,11 @@ import (
 	"github.com/procgroup/procgroup/internal/proctable"
 )
 
-var payloads = map[string]func(){
-	"catch":     func() { catch(passedOn) },
-	"catchall":  func() { catch(everySignal) },
+// systemPayloads are those that mean something on this system only.
+var systemPayloads = map[string]func(){
 	"firstproc": firstProc,
 	"jobshell":  jobShell,
 	"orphans":   orphans,
-}
-
-// catch says "NAME ready" and then each signal that it gets, until it is its last
-// argument.
-func catch(which []os.Signal) {
-	name, last := os.Args[1], os.Args[len(os.Args)-1]
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, which...)
-	fmt.Println(name, "ready", os.Getpid())
-	for sig := range signals {
-		text := signalName(sig.(syscall.Signal))
-		fmt.Println(name, text)
-		if text == last {
-			return
-		}
-	}
 }
 
 // firstProc is the first process of namespaces that were just made: it makes /proc theirs

@@ -15,6 +15,11 @@ import (
 	"github.com/procgroup/procgroup/internal/proctable"
 )
 
+// conditions are those of the scripts of this system.
+var conditions = map[string]func() bool{
+	"pidns": func() bool { return pidNamespaces() == nil },
+}
+
 // pidNamespaces returns why this process cannot make PID namespaces, nil if it can.
 var pidNamespaces = sync.OnceValue(func() error {
 	cmd := exec.Command("true")

@@ -9,6 +9,7 @@ import (
 
 // Main runs the program with the arguments of this process, and returns its exit status.
 func Main() int {
+	cobra.MousetrapHelpText = "" // a shortcut on a Windows desktop may run a command, too
 	root := newRoot()
 	root.SetArgs(os.Args[1:])
 	verb, err := root.ExecuteC()

@@ -45,6 +45,11 @@ Flags end at the first argument that is not one.
 INT, TERM, HUP, QUIT, USR1, USR2 and WINCH go to the whole group; a second INT or
 TERM kills it. What procgroup was started to ignore, as with nohup, it ignores.
 
+On Windows INT stands for Ctrl-C and Ctrl-Break, and goes on as Ctrl-Break; TERM stands
+for the end of the console, a logoff and a shutdown, and asks windows to close as well.
+--signal knows INT, TERM and KILL. Nobody may be there to be asked; the grace runs all the
+same. A command in the current directory has to be named as a path: .\NAME.
+
 As process 1 of a container, run is its init too: see 'procgroup init --help'.
 
 The time limit holds for the whole run. When it is over, the group is asked to end
@@ -121,7 +126,7 @@ func (o *runOptions) addFlags(verb *cobra.Command) {
 	}
 	complete("containment", completeContainment)
 	complete("leftovers", choices("kill", "wait", "leave"))
-	complete("signal", choices("TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2"))
+	complete("signal", choices(signalChoices...))
 	complete("require", choices(strings.Split(guaranteeNames(), ", ")...))
 }
 
@@ -184,7 +189,7 @@ func checkDir(name string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s: %w", name, syscall.ENOTDIR)
+		return fmt.Errorf("%s: not a directory", name)
 	}
 	return nil
 }
@@ -192,11 +197,11 @@ func checkDir(name string) error {
 // lookUp finds the command in the PATH that it will have itself, as env(1) does.
 func lookUp(args, vars []string) *exec.Cmd {
 	for _, variable := range vars {
-		if path, ok := strings.CutPrefix(variable, "PATH="); ok {
-			os.Setenv("PATH", path) // checkEnv has seen that it can be set
+		if name, path, _ := strings.Cut(variable, "="); isPATH(name) {
+			os.Setenv(name, path) // checkEnv has seen that it can be set
 		}
 	}
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := newCommand(args)
 	if errors.Is(cmd.Err, exec.ErrDot) {
 		cmd.Err = nil // who has the current directory in PATH means it
 	}

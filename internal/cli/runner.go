@@ -185,8 +185,9 @@ func quoteCommand(args []string) string {
 	quoted := make([]string, len(args))
 	for i, arg := range args {
 		quoted[i] = arg
-		if q := strconv.Quote(arg); arg == "" || q != `"`+arg+`"` || strings.ContainsAny(arg, " '") {
-			quoted[i] = q
+		plain := strings.ReplaceAll(arg, `\`, "") // the paths of Windows have many
+		if arg == "" || strconv.Quote(plain) != `"`+plain+`"` || strings.ContainsAny(arg, " '") {
+			quoted[i] = strconv.Quote(arg)
 		}
 	}
 	return strings.Join(quoted, " ")
@@ -211,10 +212,14 @@ func (r *runner) signaled(sig os.Signal) {
 	r.pass(sig)
 }
 
-// pass sends a signal to the whole group.
+// pass sends a signal to the whole group. That nobody can be asked by it, as on Windows, is for
+// those who want to know.
 func (r *runner) pass(sig os.Signal) {
-	err := r.group.Signal(sig)
-	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+	switch err := send(r.group, sig); {
+	case err == nil || errors.Is(err, os.ErrProcessDone):
+	case errors.Is(err, errors.ErrUnsupported):
+		r.tell("%s", oneLine(err))
+	default:
 		complain(r.stderr, err)
 	}
 }

@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package cli
 
@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/procgroup/procgroup"
 )
 
 // passedOn are the signals that run passes on to the group.
@@ -49,6 +51,12 @@ var brokenPipe = []os.Signal{unix.SIGPIPE}
 var wakeSignal os.Signal = unix.SIGCONT
 
 func isStop(sig os.Signal) bool { return sig == unix.SIGTSTP }
+
+// send sends a signal to a whole group.
+func send(g *procgroup.Group, sig os.Signal) error { return g.Signal(sig) }
+
+// signalChoices are the signals that shells complete.
+var signalChoices = []string{"TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2"}
 
 // maxSignal is the highest number of a signal on these systems: Linux has 64.
 const maxSignal = 64

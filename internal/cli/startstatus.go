@@ -6,23 +6,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 )
-
-// scarcities are the errors of a start for which the command is not to blame.
-var scarcities = []error{
-	syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EBADF, syscall.ENOSYS,
-}
 
 // startFailed returns the error, with its status, for a command that was not started.
 func startFailed(cmd *exec.Cmd, err error) error {
-	var path *fs.PathError // of the execve
+	if cmd.Err != nil {
+		err = cmd.Err
+	}
+	var search *exec.Error  // for the program
+	var start *fs.PathError // of it
 	switch {
-	case cmd.Err != nil && !errors.Is(cmd.Err, fs.ErrPermission):
-		return &exitError{statusNotFound, cmd.Err}
-	case cmd.Err != nil:
-		return &exitError{statusCannotRun, cmd.Err}
-	case !errors.As(err, &path):
+	case errors.As(err, &search):
+		return notFound(cmd, err)
+	case !errors.As(err, &start):
 		return failed(err)
 	}
 	for _, scarcity := range scarcities {
@@ -35,6 +31,21 @@ func startFailed(cmd *exec.Cmd, err error) error {
 	}
 	return &exitError{statusCannotRun, err}
 }
+
+// notFound returns the error for a search that has failed. On Windows there is one for a
+// path too, since the file of a program has one of certain extensions.
+func notFound(cmd *exec.Cmd, err error) error {
+	name := cmd.Args[0]
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return &exitError{statusCannotRun, err}
+	case filepath.Base(name) != name && exists(cmd):
+		return &exitError{statusCannotRun, &exec.Error{Name: name, Err: errNoProgram}}
+	}
+	return &exitError{statusNotFound, err}
+}
+
+var errNoProgram = errors.New("not a program")
 
 // exists reports whether the command's file is there. Execve gives ENOENT for a script
 // too that is there, but its interpreter is not.

@@ -9,8 +9,8 @@ import (
 	"github.com/procgroup/procgroup"
 )
 
-// A terminal is never there: the containments of this system keep commands away from
-// it, in sessions of their own.
+// A terminal is never there: the containments of Unix systems other than Linux keep commands
+// away from it, in sessions of their own, and a Windows console knows no jobs.
 type terminal struct{}
 
 func openTerminal(procgroup.Containment) *terminal { return nil }

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,9 +14,20 @@ import (
 	"github.com/procgroup/procgroup"
 )
 
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+// TestSystemScripts runs the scripts that mean something on this system only.
+func TestSystemScripts(t *testing.T) {
+	dir := filepath.Join("testdata/script", runtime.GOOS)
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("there are none")
+	}
+	runScripts(t, dir)
+}
+
+func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
@@ -22,8 +35,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "pidns" {
-				return pidNamespaces() == nil, nil
+			if holds, ok := conditions[name]; ok {
+				return holds(), nil
 			}
 			return unavailable(procgroup.Containment(name)) == nil, nil
 		},
@@ -54,7 +67,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 // gone wants that no process is left that sleeps $MARK.
 func gone(ts *testscript.TestScript, _ bool, _ []string) {
 	if pids := marked(ts.Getenv("MARK")); len(pids) > 0 {
-		ts.Fatalf("left: %s", strings.Join(pids, " "))
+		ts.Fatalf("left: %v", pids)
 	}
 }
 
@@ -64,5 +77,10 @@ func alive(ts *testscript.TestScript, _ bool, _ []string) {
 	if len(pids) == 0 {
 		ts.Fatalf("nobody is left")
 	}
-	ts.Check(ts.Exec("kill", append([]string{"-KILL"}, pids...)...))
+	for _, pid := range pids {
+		p, err := os.FindProcess(pid)
+		ts.Check(err)
+		ts.Check(p.Kill())
+		ts.Check(p.Release())
+	}
 }

@@ -8,13 +8,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/procgroup/procgroup"
 )
@@ -24,19 +21,6 @@ const patience = 30 * time.Second
 
 // newMark returns a number of seconds that no other process sleeps.
 func newMark() string { return fmt.Sprintf("1000.%d%d", os.Getpid(), time.Now().UnixNano()) }
-
-// marked returns the processes that have the mark in their arguments.
-func marked(mark string) []string {
-	var found []string
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range files {
-		line, err := os.ReadFile(file)
-		if err == nil && bytes.Contains(line, []byte(mark)) {
-			found = append(found, filepath.Base(filepath.Dir(file)))
-		}
-	}
-	return found
-}
 
 // unavailable returns why a containment does not work here, nil if it does.
 func unavailable(c procgroup.Containment) error {
@@ -91,11 +75,10 @@ func startCommand(t *testing.T, cmd *exec.Cmd) *program {
 	t.Helper()
 	p := &program{t: t, cmd: cmd, lines: make(chan string, 64)}
 	p.cmd.Stderr = &p.stderr
-	// A group of its own: what a test does to a job must not reach the test.
 	if p.cmd.SysProcAttr == nil {
 		p.cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	p.cmd.SysProcAttr.Setsid = true
+	setApart(p.cmd.SysProcAttr)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -125,15 +108,9 @@ func readLines(r io.Reader, to chan<- string) {
 	}
 }
 
-// enders are signals that together end a program and its group. Two of a kind might
-// arrive as one.
-var enders = []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGCONT}
-
 // cleanUp ends a program that has not ended, politely first, so that it ends its group.
 func (p *program) cleanUp() {
-	for _, sig := range enders {
-		_ = p.cmd.Process.Signal(sig)
-	}
+	p.askToEnd()
 	select {
 	case <-p.end.done:
 	case <-time.After(patience):
@@ -184,13 +161,6 @@ func (p *program) ready(names ...string) map[string]int {
 		}
 	}
 	return pids
-}
-
-func (p *program) signal(sig syscall.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(sig); err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 // wantStatus waits for the end.

@@ -1,0 +1,25 @@
+//go:build !linux
+
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/procgroup/procgroup/internal/proctable"
+)
+
+// marked returns the processes that have the mark in their arguments.
+func marked(mark string) []int {
+	var found []int
+	table, _ := proctable.All()
+	for _, entry := range table {
+		details, err := proctable.Inspect(entry.ID)
+		if err == nil && entry.Alive() && slices.ContainsFunc(details.Command, func(arg string) bool {
+			return strings.Contains(arg, mark)
+		}) {
+			found = append(found, entry.PID)
+		}
+	}
+	return found
+}
