@@ -1,4 +1,4 @@
-//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd || windows
 
 package procgroup_test
 
@@ -9,8 +9,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -60,8 +60,7 @@ func TestCmdExitError(t *testing.T) {
 
 func TestCmdStderrExcerpt(t *testing.T) {
 	f := newFixture(t)
-	long := strings.Repeat("x", 50<<10)
-	_, err := f.tree(t.Context(), procgroup.Auto, "fail", "begin"+long+long+"end").Output()
+	_, err := f.tree(t.Context(), procgroup.Auto, "fail", strconv.Itoa(100<<10)).Output()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -74,7 +73,7 @@ func TestCmdStderrExcerpt(t *testing.T) {
 
 func init() {
 	payloads["fail"] = func(args []string) {
-		_, _ = os.Stderr.WriteString(args[0])
+		_, _ = os.Stderr.WriteString("begin" + strings.Repeat("x", number(args)) + "end")
 		os.Exit(1)
 	}
 }
@@ -97,7 +96,7 @@ func TestCmdKillsLeftovers(t *testing.T) {
 func TestCmdDoesNotHangOnPipes(t *testing.T) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
 		for _, leftovers := range []procgroup.Leftovers{procgroup.KillLeftovers, procgroup.LeaveLeftovers} {
-			for _, how := range []string{"plain", "setsid"} {
+			for _, how := range []string{"plain", away} {
 				t.Run(leftovers.String()+" "+how, func(t *testing.T) {
 					f := newFixture(t)
 					cmd := f.tree(t.Context(), c, "leave", how, "hold")
@@ -223,15 +222,15 @@ func TestCmdCancel(t *testing.T) {
 		t.Run("custom", func(t *testing.T) {
 			f := newFixture(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			cmd := f.tree(ctx, c, "handle")
-			cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+			cmd := f.tree(ctx, c, politely...)
+			cmd.Cancel = func() error { return f.askPolitely(cmd.Process) }
 			must(t, cmd.Start())
 			f.awaitReady(1)
 			cancel()
 			err := cmd.Wait()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != 7 {
-				t.Errorf("Wait: %v, want what the handler ended with", err)
+				t.Errorf("Wait: %v, want what it ended with by itself", err)
 			}
 		})
 		t.Run("custom, ignored", func(t *testing.T) {

@@ -1,4 +1,4 @@
-//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd || windows
 
 package procgroup_test
 
@@ -31,23 +31,16 @@ type scenario struct {
 	unsteady []procgroup.Containment
 }
 
+// scenarios are those of all systems. Files of systems add theirs.
 var scenarios = []scenario{
 	{name: "one process", payload: []string{"sleep"}, ready: 1},
 	{name: "child tree", payload: []string{"tree", "3", "2"}, ready: 15},
-	{name: "setpgid", payload: []string{"setpgid", "sleep"}, ready: 1},
-	{name: "setsid", payload: []string{"setsid", "sleep"}, ready: 1},
-	{name: "setsid below setsid", payload: []string{"setsid", "setsid", "tree", "1", "1"}, ready: 2},
 	{
 		name: "double fork", payload: []string{"await", "daemon", "sleep"}, ready: 2, heldBack: true,
 		escapes: []procgroup.Containment{procgroup.Session},
 	},
 	{name: "ignored TERM, INT, HUP", payload: []string{"spawn", "ignore"}, ready: 1},
 	{name: "leader gone, plain grandchild", payload: []string{"leave", "plain", "sleep"}, ready: 1, leaderGone: true},
-	{
-		name: "leader gone, setsid grandchild", payload: []string{"await", "leave", "setsid", "sleep"},
-		ready: 1, leaderGone: true, heldBack: true,
-		escapes: []procgroup.Containment{procgroup.Session},
-	},
 	{name: "stopped member", payload: []string{"stopped"}, ready: 1},
 }
 
@@ -176,10 +169,13 @@ func testCancel(t *testing.T, c procgroup.Containment, s scenario) {
 // that a Stop that only kills is found, short where some do not.
 func graceFor(s scenario) time.Duration {
 	if slices.Contains(s.payload, "ignore") {
-		return 50 * time.Millisecond
+		return shortGrace
 	}
-	return patience
+	return graceOfHandlers
 }
+
+// shortGrace is the grace where nobody is going to end by being asked.
+const shortGrace = 50 * time.Millisecond
 
 func (s scenario) skipUnlessFor(t *testing.T, c procgroup.Containment) {
 	if s.only != procgroup.Auto && s.only != c {

@@ -15,29 +15,7 @@ import (
 	"github.com/procgroup/procgroup/internal/proctable"
 )
 
-func TestThousandMembers(t *testing.T) {
-	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
-		n, arg := 1000, "1000"
-		if testing.Short() {
-			n, arg = 50, "50"
-		}
-		for _, e := range ends {
-			t.Run(e.name, func(t *testing.T) {
-				f := newFixture(t)
-				g := newGroup(t, procgroup.Options{Containment: c, Grace: patience})
-				start(t, g, f.payload("many", arg))
-				f.awaitReady(1)
-				list, err := g.Processes()
-				must(t, err)
-				if len(list) != n+1 {
-					t.Errorf("%d processes, want %d", len(list), n+1)
-				}
-				e.end(t, g)
-				f.wantNobody()
-			})
-		}
-	})
-}
+func TestThousandMembers(t *testing.T) { testMembers(t, crowd) }
 
 // A signal that ends a process by default ends a storm: who was not reached forks on.
 func TestSignalInForkStorm(t *testing.T) {
@@ -50,20 +28,6 @@ func TestSignalInForkStorm(t *testing.T) {
 		must(t, g.Signal(syscall.SIGTERM))
 		must(t, g.Wait(patient(t)))
 		f.wantNobody()
-	})
-}
-
-func TestPauseInForkStorm(t *testing.T) {
-	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
-		f := newFixture(t)
-		g := newGroup(t, procgroup.Options{Containment: c})
-		start(t, g, f.payload("storm", "50"))
-		f.awaitReady(1)
-		for range 5 {
-			must(t, g.Pause(patient(t)))
-			wantSame(t, f.alive(), f.alive())
-			must(t, g.Resume(patient(t)))
-		}
 	})
 }
 

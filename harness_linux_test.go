@@ -10,6 +10,19 @@ import (
 	"github.com/procgroup/procgroup/internal/cgroup2"
 )
 
+// crowd is how many members a group has where many are wanted, stormWidth how many are there
+// at any time in a large storm.
+const (
+	crowd      = 1000
+	stormWidth = "50"
+)
+
+// tableOfSystem is what tables about this system have behind their heading. lackedHere are
+// guarantees that are documented, and that this machine cannot give.
+const tableOfSystem = ""
+
+func lackedHere() procgroup.Guarantees { return 0 }
+
 // cgroupDirectories returns the directories that groups of this process have.
 func cgroupDirectories(t *testing.T) []string {
 	own, err := cgroup2.Own()
@@ -28,6 +41,9 @@ func cgroupDirectories(t *testing.T) []string {
 	}
 	return dirs
 }
+
+// variantName is in the names of tests that forEachVariant runs.
+const variantName = "cgroup_with"
 
 // forEachVariant runs a test for containments that a kernel with less would give.
 func forEachVariant(t *testing.T, test func(*testing.T, procgroup.Containment)) {

@@ -1,4 +1,4 @@
-//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd || windows
 
 package procgroup_test
 
@@ -10,16 +10,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 
 	"github.com/procgroup/procgroup"
 	"github.com/procgroup/procgroup/internal/proctable"
@@ -69,24 +68,27 @@ func newFixture(t *testing.T) *fixture {
 
 // payload returns a command that runs a payload.
 func (f *fixture) payload(args ...string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe")
-	f.makePayload(cmd, args...)
+	cmd := exec.Command(ownProgram(f.t), append([]string{f.mark}, args...)...)
+	f.makePayload(cmd)
 	return cmd
 }
 
-func (f *fixture) makePayload(cmd *exec.Cmd, args ...string) {
-	self, err := os.Executable()
-	must(f.t, err)
-	cmd.Path, cmd.Err = self, nil
-	cmd.Args = append([]string{self, f.mark}, args...)
+// makePayload makes a command that runs this program a payload.
+func (f *fixture) makePayload(cmd *exec.Cmd) {
 	cmd.Env = append(os.Environ(), payloadEnv+"="+f.mark)
-	cmd.ExtraFiles = []*os.File{f.tell, f.listen}
+	handOn(cmd, f.tell, f.listen)
+}
+
+func ownProgram(t *testing.T) string {
+	self, err := os.Executable()
+	must(t, err)
+	return self
 }
 
 // tree returns a payload as a Cmd of the containment.
 func (f *fixture) tree(ctx context.Context, c procgroup.Containment, args ...string) *procgroup.Cmd {
-	cmd := procgroup.CommandContext(ctx, "/proc/self/exe")
-	f.makePayload(cmd.Cmd, args...)
+	cmd := procgroup.CommandContext(ctx, ownProgram(f.t), append([]string{f.mark}, args...)...)
+	f.makePayload(cmd.Cmd)
 	cmd.Options.Containment = c
 	return cmd
 }
@@ -144,11 +146,6 @@ func (f *fixture) alive() []proctable.Details {
 	return found
 }
 
-func inEnvironment(pid int, mark string) bool {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && strings.Contains(string(data), payloadEnv+"="+mark)
-}
-
 // wantNobody fails the test if a process with the mark is alive.
 func (f *fixture) wantNobody() {
 	f.t.Helper()
@@ -180,7 +177,7 @@ func (f *fixture) sweepUp() {
 	for {
 		left := f.alive()
 		for _, d := range left {
-			_ = proctable.Signal(d.ID, unix.SIGKILL)
+			_ = proctable.Signal(d.ID, syscall.SIGKILL)
 		}
 		if isDone(gone) && len(left) == 0 {
 			return // its descriptors are closed some time before a process is dead
@@ -211,14 +208,23 @@ func (f *fixture) bystander() {
 	cmd := other.payload("sleep")
 	must(f.t, cmd.Start())
 	f.t.Cleanup(func() {
-		entry, err := proctable.Lookup(cmd.Process.Pid)
-		if err != nil || !entry.Alive() || entry.State == proctable.Stopped {
-			f.t.Errorf("the bystander is %+v, %v", entry, err)
+		d, err := inspect(cmd.Process.Pid)
+		if err != nil || !d.Alive() || d.State == proctable.Stopped {
+			f.t.Errorf("the bystander is %+v, %v", d, err)
 		}
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
 	f.awaitReady(1)
+}
+
+// inspect returns what the process table tells about the process with this number.
+func inspect(pid int) (proctable.Details, error) {
+	entry, err := proctable.Lookup(pid)
+	if err != nil {
+		return proctable.Details{}, err
+	}
+	return proctable.Inspect(entry.ID)
 }
 
 // stock is what a test must not leave more of.
@@ -231,14 +237,6 @@ type stock struct {
 func takeStock(t *testing.T) stock {
 	procgroup.DismissHelpers()
 	return stock{countDescriptors(), goleak.IgnoreCurrent(), cgroupDirectories(t)}
-}
-
-func countDescriptors() int {
-	names, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		return 0
-	}
-	return len(names)
 }
 
 func (before stock) compare(t *testing.T) {
@@ -270,16 +268,6 @@ func (before stock) compare(t *testing.T) {
 	for _, zombie := range zombies(t) {
 		t.Errorf("left the zombie %+v", zombie)
 	}
-}
-
-func describeDescriptors() []string {
-	var list []string
-	names, _ := filepath.Glob("/proc/self/fd/*")
-	for _, name := range names {
-		target, _ := os.Readlink(name)
-		list = append(list, filepath.Base(name)+":"+target)
-	}
-	return list
 }
 
 // helpers returns the helpers of an owner, by their arguments: to an ordinary user a guardian
@@ -331,7 +319,7 @@ func forEachContainment(t *testing.T, test func(*testing.T, procgroup.Containmen
 // brief reports whether a test is to do only a part of what it could: in the short run, and
 // for the variants of a containment.
 func brief(t *testing.T) bool {
-	return testing.Short() || strings.Contains(t.Name(), "cgroup_with")
+	return testing.Short() || strings.Contains(t.Name(), variantName)
 }
 
 func newGroup(t *testing.T, opts procgroup.Options) *procgroup.Group {
@@ -353,6 +341,7 @@ func start(t *testing.T, g *procgroup.Group, cmd *exec.Cmd) {
 	t.Cleanup(func() {
 		_ = g.Close() // what it returns, the cleanup of newGroup tells
 		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill() // in vain, unless the containment has not held it
 			_ = cmd.Wait()
 		}
 	})

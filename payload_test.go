@@ -1,4 +1,4 @@
-//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd || windows
 
 package procgroup_test
 
@@ -28,9 +28,10 @@ import (
 // The mark makes everything that a test starts findable in the process table: it is in
 // the arguments and in the environment (in payloadEnv) of every payload.
 //
-// A payload tells that it is where the test wants it by a line on descriptor 3, which
-// all processes of a tree share: the word "ready" and its number. Descriptor 4 is for
-// the other direction: its end of file tells payloads that wait for it to go on.
+// A payload tells that it is where the test wants it by a line on a pipe, which all
+// processes of a tree share: the word "ready" and its number. Another pipe is for the
+// other direction: its end of file tells payloads that wait for it to go on. Both are
+// inherited (handOn, inherited).
 const payloadEnv = "PROCGROUP_TEST_MARK"
 
 // payloadLimit is how long a payload lives at most: none outlives its test for long,
@@ -55,17 +56,28 @@ var payloads = map[string]func(args []string){
 	"print":    payloadPrint,
 	"tree":     payloadTree,
 	"spawn":    payloadSpawn,
-	"setsid":   func(args []string) { spawn(&syscall.SysProcAttr{Setsid: true}, args); park() },
-	"setpgid":  func(args []string) { spawn(&syscall.SysProcAttr{Setpgid: true}, args); park() },
 	"daemon":   payloadDaemon,
 	"leave":    payloadLeave,
 	"ignore":   payloadIgnore,
 	"handle":   payloadHandle,
 	"stopped":  payloadStopped,
 	"burn":     payloadBurn,
+	"burning":  payloadBurning,
 	"spin":     payloadSpin,
 	"describe": payloadDescribe,
 	"cat":      payloadCat,
+}
+
+func init() {
+	// Each way of starting a process is a verb: it starts another payload in that way.
+	for way, attr := range ways {
+		payloads[way] = func(args []string) { spawn(attr, args); park() }
+	}
+	// await does what the rest says when the test lets it go on.
+	payloads["await"] = func(args []string) {
+		payloadRelease(nil)
+		payloads[args[0]](args[1:])
+	}
 }
 
 func payload(verb string, args []string) {
@@ -97,8 +109,8 @@ func number(args []string) int {
 // told and listened are the two pipes. Each is one file for ever: another would close the
 // descriptor when it is collected as garbage.
 var (
-	told     = sync.OnceValue(func() *os.File { return os.NewFile(3, "tell") })
-	listened = sync.OnceValue(func() *os.File { return os.NewFile(4, "listen") })
+	told     = sync.OnceValue(func() *os.File { return inherited(0) })
+	listened = sync.OnceValue(func() *os.File { return inherited(1) })
 )
 
 // ready tells the test that this process is where it should be.
@@ -113,25 +125,44 @@ func park() { select {} }
 // goOn blocks until the test lets this process go on.
 func goOn() { _, _ = listened().Read(make([]byte, 1)) }
 
-// payloadCommand is a payload as a command of this process's mark.
-func payloadCommand(args ...string) *exec.Cmd {
+// payloadTelling is a payload as a command of this process's mark, which tells on this pipe.
+func payloadTelling(tell *os.File, attr *syscall.SysProcAttr, args []string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
 	cmd := exec.Command(self, append([]string{os.Getenv(payloadEnv)}, args...)...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{told(), listened()}
+	cmd.SysProcAttr = attr
+	handOn(cmd, tell, listened())
 	return cmd
 }
 
 func spawn(attr *syscall.SysProcAttr, args []string) *exec.Cmd {
-	cmd := payloadCommand(args...)
-	cmd.SysProcAttr = attr
+	cmd := payloadTelling(told(), attr, args)
 	if err := cmd.Start(); err != nil {
 		panic(err)
 	}
 	return cmd
+}
+
+// spawnReady is spawn, and waits until the payload is ready. The test does not hear of it:
+// what the payload tells is returned.
+func spawnReady(attr *syscall.SysProcAttr, args []string) (cmd *exec.Cmd, line string) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	cmd = payloadTelling(w, attr, args)
+	if err := cmd.Start(); err != nil {
+		panic(err)
+	}
+	w.Close()
+	line, err = bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		panic(err)
+	}
+	return cmd, line
 }
 
 // payloadRelease waits until the test lets it go on, and exits.
@@ -165,35 +196,20 @@ func payloadSpawn(args []string) {
 	park()
 }
 
-// payloadDaemon becomes a daemon in the way of old: a child in a new session, of which
-// the child goes on while the other two exit. The leader stays.
+// payloadDaemon becomes a daemon in the way of old: a child that goes away, into a new
+// session on Unix, of which the child goes on while the other two exit. The leader stays.
 func payloadDaemon(args []string) {
-	middle := spawn(&syscall.SysProcAttr{Setsid: true}, append([]string{"leave", "plain"}, args...))
+	middle := spawn(ways[away], append([]string{"leave", "plain"}, args...))
 	_ = middle.Wait()
 	say("ready")
 	park()
 }
 
-// payloadLeave starts another payload and exits when that is ready, or is about to be.
+// payloadLeave starts another payload in the way that is named first, and exits when that
+// is ready. Not before the other one has left this process's session: else it would be
+// found there when this one ends.
 func payloadLeave(args []string) {
-	attr := new(syscall.SysProcAttr)
-	attr.Setsid = args[0] == "setsid"
-	// Not before the other one has left this process's session: else it would be found
-	// there when this one ends.
-	r, w, err := os.Pipe()
-	if err != nil {
-		panic(err)
-	}
-	cmd := payloadCommand(args[1:]...)
-	cmd.SysProcAttr = attr
-	cmd.ExtraFiles[0] = w
-	if err := cmd.Start(); err != nil {
-		panic(err)
-	}
-	line, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		panic(err)
-	}
+	_, line := spawnReady(ways[args[0]], args[1:])
 	fmt.Fprint(told(), line)
 }
 
@@ -203,48 +219,21 @@ func payloadIgnore([]string) {
 	park()
 }
 
-// payloadHandle tells of the signals that it gets, and exits with 7 at a TERM.
+// payloadHandle tells of the signals that it gets, and exits with 7 when it is asked to end.
 func payloadHandle([]string) {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGINT)
+	signal.Notify(signals, askedToEnd, harmless, syscall.SIGINT)
 	ready()
 	for sig := range signals {
-		say("got-" + strconv.Itoa(int(sig.(syscall.Signal))))
-		if sig == syscall.SIGTERM {
+		say(gotSignal(sig))
+		if sig == askedToEnd {
 			os.Exit(7)
 		}
 	}
 }
 
-// payloadStopped starts a child that stops itself, and is ready when it has.
-func payloadStopped([]string) {
-	child := spawn(nil, []string{"stopself"})
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(child.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
-		panic(fmt.Sprintln("child did not stop:", status, err))
-	}
-	fmt.Fprintf(told(), "ready %d\n", child.Process.Pid)
-	park()
-}
-
-func init() {
-	if _, ok := payloads["stopself"]; ok {
-		return // this system has a better one
-	}
-	payloads["stopself"] = func([]string) {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		say("woken")
-		park()
-	}
-}
-
-func init() {
-	// await does what the rest says when the test lets it go on.
-	payloads["await"] = func(args []string) {
-		payloadRelease(nil)
-		payloads[args[0]](args[1:])
-	}
-}
+// gotSignal is what a payload says that handles a signal.
+func gotSignal(sig os.Signal) string { return "got-" + strconv.Itoa(int(sig.(syscall.Signal))) }
 
 // payloadBurn has a child use the CPU for some milliseconds, and is ready when it is gone.
 func payloadBurn(args []string) {
@@ -254,18 +243,10 @@ func payloadBurn(args []string) {
 	park()
 }
 
-func init() {
-	payloads["burning"] = func(args []string) {
-		limit := time.Duration(number(args)) * time.Millisecond
-		for {
-			var usage syscall.Rusage
-			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-			if time.Duration(usage.Utime.Nano()) >= limit {
-				return
-			}
-			for range 10000 {
-				runtime.KeepAlive(slices.Max([]int{1, 2, 3}))
-			}
+func payloadBurning(args []string) {
+	for limit := time.Duration(number(args)) * time.Millisecond; cpuTime() < limit; {
+		for range 10000 {
+			runtime.KeepAlive(slices.Max([]int{1, 2, 3}))
 		}
 	}
 }
@@ -288,7 +269,7 @@ func payloadSpin(args []string) {
 func payloadDescribe([]string) {
 	dir, _ := os.Getwd()
 	extra := "none"
-	if line, err := bufio.NewReader(os.NewFile(5, "extra")).ReadString('\n'); err == nil {
+	if line, err := bufio.NewReader(inheritedExtra()).ReadString('\n'); err == nil {
 		extra = strings.TrimSpace(line)
 	}
 	fmt.Printf("dir=%s env=%s uid=%d extra=%s", dir, os.Getenv("PROCGROUP_TEST_VALUE"), os.Getuid(), extra)

@@ -1,0 +1,4 @@
+package procgroup
+
+// DismissHelpers does nothing: there are no helpers.
+func DismissHelpers() {}
