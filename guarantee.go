@@ -22,11 +22,14 @@ const (
 	//
 	// With [Reaper] it is the helper, as long as a member does not kill the guardian and
 	// then the reaper, which one of the same user can.
+	//
+	// With [Job] it is the kernel: members are not allowed to break away.
 	NoEscape Guarantees = 1 << iota
 
 	// DiesWithOwner: when the owner dies, however it dies, the members are killed, by a
 	// helper that is there before the first of them (see [Init]). With [Session] those are
-	// the members that it holds.
+	// the members that it holds. With [Job] the system kills them, without a helper
+	// (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE).
 	DiesWithOwner
 
 	// AtomicPause: Pause stops all members at once, in whatever they do, and no
