@@ -31,7 +31,7 @@ func TestWaitIsNeitherEarlyNorLate(t *testing.T) {
 				g := newGroup(t, procgroup.Options{Containment: c})
 				start(t, g, f.payload(last...))
 				f.awaitReady(1)
-				waits := make(chan error)
+				waits := make(chan error, 3)
 				for range 3 {
 					go func() { waits <- g.Wait(patient(t)) }()
 				}
@@ -45,7 +45,7 @@ func TestWaitIsNeitherEarlyNorLate(t *testing.T) {
 				case <-done:
 					t.Error("Done with a member alive")
 				case err := <-waits:
-					t.Errorf("Wait returned %v with a member alive", err)
+					t.Fatalf("Wait returned %v with a member alive", err)
 				default:
 				}
 				if !g.Active() {

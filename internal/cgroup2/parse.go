@@ -11,7 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -119,7 +119,7 @@ func locate(mountinfo, membership io.Reader) ([]Dir, error) {
 	for _, m := range mounts {
 		rest, ok := below(m.root, name)
 		if ok {
-			dirs = append(dirs, Dir{Path: filepath.Join(m.point, rest), Name: name})
+			dirs = append(dirs, Dir{Path: path.Join(m.point, rest), Name: name})
 		}
 	}
 	if len(dirs) == 0 {
