@@ -335,7 +335,7 @@ func (g *Group) Assign(pid int) error {
 	if err := g.beginStart(); err != nil {
 		return fail("assign", nil, err)
 	}
-	p, err := os.FindProcess(pid)
+	p, err := findProcess(pid)
 	var leader func() *os.Process
 	if err == nil {
 		leader, err = g.backend.assign(pid)
