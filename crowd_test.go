@@ -9,9 +9,11 @@ import (
 	"github.com/procgroup/procgroup"
 )
 
-func testMembers(t *testing.T, n int) {
+// testMembers ends groups of so many members, and of the leader.
+func testMembers(t *testing.T, many int) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
-		if testing.Short() {
+		n := many
+		if few(t) {
 			n = 50
 		}
 		for _, e := range ends {

@@ -630,7 +630,7 @@ func TestManyGroupsInARow(t *testing.T) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
 		f := newFixture(t)
 		rounds := 1000
-		if testing.Short() {
+		if few(t) {
 			rounds = 20
 		}
 		for range rounds {
@@ -650,7 +650,7 @@ func TestManyGroupsAtOnce(t *testing.T) {
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
 		f := newFixture(t)
 		n := 200
-		if testing.Short() {
+		if few(t) {
 			n = 10
 		}
 		var wg sync.WaitGroup

@@ -20,6 +20,9 @@ import (
 // test fails in which they were not.
 const graceOfHandlers = patience
 
+// few reports whether a test of very many processes is to do with few.
+func few(*testing.T) bool { return testing.Short() }
+
 // needsHandlers is called by tests in which members handle what asks them to end.
 func needsHandlers(*testing.T) {}
 

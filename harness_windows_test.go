@@ -72,6 +72,10 @@ func wine(t *testing.T, why string) {
 
 func underWine() bool { return ntdll.NewProc("wine_get_version").Find() == nil }
 
+// few reports whether a test of very many processes is to do with few. It is for variants too,
+// since a process takes long to start.
+func few(t *testing.T) bool { return brief(t) }
+
 // needsHandlers is called by tests in which members handle what asks them to end.
 func needsHandlers(t *testing.T) {
 	t.Helper()
