@@ -20,7 +20,6 @@ import (
 var systemPayloads = map[string]func(){
 	"cat":    func() { _, _ = io.Copy(os.Stdout, os.Stdin) },
 	"create": create,
-	"hermit": hermit,
 	"echo":   func() { fmt.Println(strings.Join(os.Args[1:], " ")) },
 	"press":  press,
 	"sleep":  sleep,
@@ -54,13 +53,6 @@ func create() {
 	case err != nil:
 		panic(err)
 	}
-}
-
-// hermit lets go of its console, if it has one, and says that it is ready.
-func hermit() {
-	_, _, _ = windows.NewLazySystemDLL("kernel32.dll").NewProc("FreeConsole").Call()
-	fmt.Println("ready")
-	select {}
 }
 
 // press presses a key, "Ctrl-C" or "Ctrl-Break", on the console of another process.

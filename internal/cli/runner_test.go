@@ -16,7 +16,7 @@ import (
 func TestSecondSignalKills(t *testing.T) {
 	forContainments(t, func(t *testing.T, c procgroup.Containment) {
 		for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-			if told := secondSignalKills(t, c, sig, false, "catch", "leader", "NONE"); told != "" {
+			if told := secondSignalKills(t, c, sig, false, exec.Command("catch", "leader", "NONE")); told != "" {
 				t.Errorf("two of %v: standard error %q", sig, told)
 			}
 		}
@@ -25,14 +25,13 @@ func TestSecondSignalKills(t *testing.T) {
 
 // secondSignalKills runs a command that says something, sends the signal twice, and wants that to
 // be the end. It returns what procgroup has said.
-func secondSignalKills(t *testing.T, c procgroup.Containment, sig os.Signal, verbose bool, args ...string) string {
+func secondSignalKills(t *testing.T, c procgroup.Containment, sig os.Signal, verbose bool, cmd *exec.Cmd) string {
 	t.Helper()
 	stdout, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stdout.Close()
-	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout = theirs
 	signals := make(chan os.Signal)
 	var stderr bytes.Buffer
