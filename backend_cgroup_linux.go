@@ -86,23 +86,11 @@ func isTransient(err error) bool {
 
 var cgroupCount atomic.Uint64
 
-// nextCgroupName returns a name that no other cgroup of this process has or had. It
-// holds the owner's identity: its number and start time, and the namespace that the
-// number is of. So what a dead owner left can be told, and no other owner makes a cgroup of
-// the same name.
+// nextCgroupName returns a name that no other cgroup of this process has or had, and none of
+// another owner.
 func nextCgroupName() string {
-	return ownerPrefix() + strconv.FormatUint(cgroupCount.Add(1), 10)
+	return cgroup2.OwnerPrefix() + strconv.FormatUint(cgroupCount.Add(1), 10)
 }
-
-var ownerPrefix = sync.OnceValue(func() string {
-	var start uint64
-	if self, err := proctable.Lookup(os.Getpid()); err == nil {
-		start = self.Start
-	}
-	var namespace unix.Stat_t
-	_ = unix.Stat("/proc/self/ns/pid", &namespace) // it is not there in some sandboxes
-	return fmt.Sprintf("procgroup-%d-%d-%d-", os.Getpid(), start, namespace.Ino)
-})
 
 // cgroupBackend holds a group in a cgroup. A cgroup that was killed cannot be used
 // again (see cgroup2.Dir.Kill), so after a kill the next start makes another one; the

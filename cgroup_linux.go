@@ -258,25 +258,25 @@ func (c *cgroup) kill() error {
 		return err
 	}
 	// Frozen members still die, and do not fork.
-	s := sweep{sig: unix.SIGKILL}
-	err := c.still(func() error { return s.run(c.dir, true) })
-	return errors.Join(append(s.errs, err)...)
+	s := cgroup2.Sweep{Signal: unix.SIGKILL}
+	err := c.still(func() error { return s.Run(c.dir, true) })
+	return errors.Join(append(s.Errs, err)...)
 }
 
 // signal sends sig to every member, and tells how many there were.
 func (c *cgroup) signal(sig syscall.Signal) (reached int, err error) {
-	s := sweep{sig: sig}
-	err = s.run(c.dir, false)
-	if errors.Is(err, errRestless) {
-		err = c.still(func() error { return s.run(c.dir, true) })
+	s := cgroup2.Sweep{Signal: sig}
+	err = s.Run(c.dir, false)
+	if errors.Is(err, cgroup2.ErrRestless) {
+		err = c.still(func() error { return s.Run(c.dir, true) })
 	}
-	return len(s.reached), errors.Join(append(s.errs, err)...)
+	return len(s.Reached), errors.Join(append(s.Errs, err)...)
 }
 
 // moveOut moves every member to another cgroup.
 func (c *cgroup) moveOut(to cgroup2.Dir) error {
 	return c.still(func() error {
-		for range sweepRounds {
+		for range cgroup2.SweepRounds {
 			pids, _, err := c.dir.Processes()
 			if err != nil || len(pids) == 0 {
 				return err
@@ -287,7 +287,7 @@ func (c *cgroup) moveOut(to cgroup2.Dir) error {
 				}
 			}
 		}
-		return errRestless
+		return cgroup2.ErrRestless
 	})
 }
 

@@ -1,8 +1,5 @@
 package procgroup
 
-// OwnerPrefix is what the names of this process's cgroups begin with.
-func OwnerPrefix() string { return ownerPrefix() }
-
 // WithoutCgroupKill makes groups do without cgroup.kill until restore is called, as on
 // kernels before 5.14.
 func WithoutCgroupKill() (restore func(), err error) {

@@ -35,7 +35,7 @@ func cgroupDirectories(t *testing.T) []string {
 	}
 	var dirs []string
 	for _, name := range names {
-		if name.IsDir() && strings.HasPrefix(name.Name(), procgroup.OwnerPrefix()) {
+		if name.IsDir() && strings.HasPrefix(name.Name(), cgroup2.OwnerPrefix()) {
 			dirs = append(dirs, filepath.Join(own.Path, name.Name()))
 		}
 	}

@@ -1,4 +1,4 @@
-package procgroup
+package cgroup2
 
 import (
 	"errors"
@@ -8,48 +8,46 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/procgroup/procgroup/internal/cgroup2"
 )
 
 const (
-	// sweepRounds is how often a sweep looks for new members before it gives up.
-	sweepRounds = 8
+	// SweepRounds is how often a sweep looks for new members before it gives up.
+	SweepRounds = 8
 
 	// sweepBatch bounds the descriptors that a sweep holds at a time.
 	sweepBatch = 128
 )
 
-// errRestless says that there were new members each time that a sweep looked.
-var errRestless = errors.New("members are forked faster than they can be reached")
+// ErrRestless says that there were new members each time that a sweep looked.
+var ErrRestless = errors.New("members are forked faster than they can be reached")
 
-// sweep sends a signal to the processes of a cgroup, once to each.
-type sweep struct {
-	sig     syscall.Signal
-	reached map[int]bool // by number, of those that were signaled
-	errs    []error      // of those that could not be
+// Sweep sends a signal to the processes of a cgroup, once to each.
+type Sweep struct {
+	Signal  syscall.Signal
+	Reached map[int]bool // by number, of those that were signaled
+	Errs    []error      // of those that could not be
 }
 
-// run signals members until a list of them has nobody new: when that list was begun,
+// Run signals members until a list of them has nobody new: when that list was begun,
 // every member had been signaled. What a member forks after it was signaled is not
 // forked before the signal has acted, since a pending signal makes fork start again.
 //
-// It returns errRestless if that does not come about, and at once if there are cgroups
+// It returns ErrRestless if that does not come about, and at once if there are cgroups
 // below, unless the members stand still: one may move from a cgroup that is yet to be
 // listed to one that was.
-func (s *sweep) run(d cgroup2.Dir, still bool) error {
-	if s.reached == nil {
-		s.reached = make(map[int]bool)
+func (s *Sweep) Run(d Dir, still bool) error {
+	if s.Reached == nil {
+		s.Reached = make(map[int]bool)
 	}
-	for range sweepRounds {
+	for range SweepRounds {
 		pids, nested, err := d.Processes()
 		if err != nil {
 			return err
 		}
 		if nested && !still {
-			return errRestless
+			return ErrRestless
 		}
-		fresh := slices.DeleteFunc(pids, func(pid int) bool { return s.reached[pid] })
+		fresh := slices.DeleteFunc(pids, func(pid int) bool { return s.Reached[pid] })
 		if len(fresh) == 0 {
 			return nil
 		}
@@ -59,7 +57,7 @@ func (s *sweep) run(d cgroup2.Dir, still bool) error {
 			}
 		}
 	}
-	return errRestless
+	return ErrRestless
 }
 
 // signal signals those of the processes that are members still.
@@ -67,7 +65,7 @@ func (s *sweep) run(d cgroup2.Dir, still bool) error {
 // A number may have been given to somebody else since it was listed. But if the cgroup
 // lists it after a pidfd was opened by it, and the process of that pidfd is still there
 // when it is signaled, then it had the number all the time, and is the member.
-func (s *sweep) signal(d cgroup2.Dir, batch []int) error {
+func (s *Sweep) signal(d Dir, batch []int) error {
 	pidfds := make(map[int]int, len(batch))
 	defer func() {
 		for _, fd := range pidfds {
@@ -90,17 +88,17 @@ func (s *sweep) signal(d cgroup2.Dir, batch []int) error {
 	}
 	for _, pid := range members {
 		fd, ok := pidfds[pid]
-		if !ok || s.reached[pid] {
+		if !ok || s.Reached[pid] {
 			continue
 		}
-		err := unix.PidfdSendSignal(fd, s.sig, nil, 0)
+		err := unix.PidfdSendSignal(fd, s.Signal, nil, 0)
 		if errors.Is(err, unix.ESRCH) {
 			continue
 		}
 		if err != nil {
-			s.errs = append(s.errs, fmt.Errorf("process %d: %w", pid, err))
+			s.Errs = append(s.Errs, fmt.Errorf("process %d: %w", pid, err))
 		}
-		s.reached[pid] = true
+		s.Reached[pid] = true
 	}
 	return nil
 }
