@@ -35,6 +35,10 @@ var (
 	// in it. Resume ends that.
 	ErrPaused = errors.New("group is paused")
 
+	// ErrInterrupted: a Pause was at work when another call (Resume, Terminate, Stop or Kill)
+	// let the group run.
+	ErrInterrupted = errors.New("another call let the group run")
+
 	// ErrClosed: the group was closed or released.
 	ErrClosed = errors.New("group is closed")
 

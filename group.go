@@ -442,6 +442,17 @@ func (g *Group) checkLocked() error {
 	return nil
 }
 
+// unlessClosed returns the error of an operation, but ErrClosed if the group was closed
+// meanwhile: what it ran into then is only that.
+func (g *Group) unlessClosed(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err != nil && g.closed {
+		return ErrClosed
+	}
+	return err
+}
+
 // Processes lists the members alive, in no order. The members of a tree that is
 // changing are those that were seen: some may be gone when it returns, others new.
 // An empty list and nil is the answer for a group that is gone, or was never
@@ -453,7 +464,7 @@ func (g *Group) Processes() ([]Process, error) {
 		return nil, fail("processes", nil, err)
 	}
 	list, err := g.backend.processes()
-	return list, fail("processes", nil, err)
+	return list, fail("processes", nil, g.unlessClosed(err))
 }
 
 // Stats tells what the group has used, and uses now.
@@ -465,7 +476,7 @@ func (g *Group) Stats() (Stats, error) {
 		return Stats{}, fail("stats", nil, ErrClosed)
 	}
 	s, err := g.backend.stats()
-	return s, fail("stats", nil, err)
+	return s, fail("stats", nil, g.unlessClosed(err))
 }
 
 func isClosed(c chan struct{}) bool {

@@ -241,6 +241,54 @@ func TestStartBesideClose(t *testing.T) {
 	})
 }
 
+// Whatever is at work beside a Close runs into nothing but that, also when nobody is left, which
+// makes a Close short.
+func TestAnythingBesideClose(t *testing.T) {
+	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {
+		f := newFixture(t)
+		for round := range 30 {
+			g := newGroup(t, procgroup.Options{Containment: c})
+			cmd := f.payload("exit", "0")
+			must(t, g.Start(cmd))
+			must(t, cmd.Wait())
+			deeds := map[string]func() error{
+				"pause":     func() error { return g.Pause(context.Background()) },
+				"resume":    func() error { return g.Resume(context.Background()) },
+				"processes": func() error { _, err := g.Processes(); return err },
+				"stats":     func() error { _, err := g.Stats(); return err },
+			}
+			if round%3 == 0 { // these interrupt a Pause, mostly
+				deeds["signal"] = func() error { return g.Signal(os.Interrupt) }
+				deeds["terminate"] = g.Terminate
+				deeds["kill"] = g.Kill
+			}
+			var wg sync.WaitGroup
+			for what, do := range deeds {
+				begun := make(chan struct{})
+				wg.Go(func() { untilClosed(t, what, do, begun) })
+				<-begun
+			}
+			must(t, g.Close())
+			wg.Wait()
+		}
+	})
+}
+
+// untilClosed repeats what is done with a group until that is closed. It closes the channel after
+// the first time.
+func untilClosed(t *testing.T, what string, do func() error, begun chan<- struct{}) {
+	fine := []error{nil, procgroup.ErrInterrupted, os.ErrProcessDone}
+	err := do()
+	close(begun)
+	for !errors.Is(err, procgroup.ErrClosed) {
+		if !slices.ContainsFunc(fine, func(f error) bool { return errors.Is(err, f) }) {
+			t.Errorf("%s: %v", what, err)
+			return
+		}
+		err = do()
+	}
+}
+
 func TestSignalReachesEveryMember(t *testing.T) {
 	needsHandlers(t)
 	forEachContainment(t, func(t *testing.T, c procgroup.Containment) {

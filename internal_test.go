@@ -178,7 +178,7 @@ func TestPauseWaitsForStarts(t *testing.T) {
 	if err := g.Resume(context.Background()); err != nil {
 		t.Error(err)
 	}
-	if err := <-pauses; !errors.Is(err, errInterrupted) {
+	if err := <-pauses; !errors.Is(err, ErrInterrupted) {
 		t.Errorf("Pause that Resume ended: %v", err)
 	}
 	g.endStart(nil)

@@ -2,12 +2,8 @@ package procgroup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
-
-// errInterrupted is why a Pause that another call ended did not happen.
-var errInterrupted = errors.New("another call let the group run")
 
 // Pause stops every member and returns nil once it has seen that none runs. When
 // ctx ends first, everything runs again and the error wraps the context's. A
@@ -53,7 +49,7 @@ func (g *Group) Pause(ctx context.Context) error {
 		err = fmt.Errorf("undone: %w", context.Cause(ctx))
 	}
 	g.endPause(p, err == nil)
-	return fail("pause", nil, err)
+	return fail("pause", nil, g.unlessClosed(err))
 }
 
 // beginPause returns a pausing that the caller has to end, or nil if the group is
@@ -128,14 +124,14 @@ func (g *Group) Resume(ctx context.Context) error {
 	if err := g.check(); err != nil {
 		return fail("resume", nil, err)
 	}
-	return fail("resume", nil, g.unpause(ctx))
+	return fail("resume", nil, g.unlessClosed(g.unpause(ctx)))
 }
 
 // unpause ends a pause, or a Pause that is at work.
 func (g *Group) unpause(ctx context.Context) error {
 	g.mu.Lock()
 	if p := g.pausing; p != nil {
-		p.cancel(errInterrupted)
+		p.cancel(ErrInterrupted)
 		g.mu.Unlock()
 		select {
 		case <-p.over:

@@ -44,7 +44,7 @@ func (g *Group) Signal(sig os.Signal) error {
 	if err := g.check(); err != nil {
 		return fail("signal", nil, err)
 	}
-	return fail("signal", ErrSignal, g.backend.signal(sig))
+	return fail("signal", ErrSignal, g.unlessClosed(g.backend.signal(sig)))
 }
 
 // Terminate asks every member to end, with SIGTERM on Unix, and returns at once. Members that
@@ -65,7 +65,7 @@ func (g *Group) Terminate() error {
 		err = nil
 	}
 	// Only now, so that nobody runs before it has the signal.
-	return fail("terminate", ErrSignal, errors.Join(err, g.unpause(context.Background())))
+	return fail("terminate", ErrSignal, g.unlessClosed(errors.Join(err, g.unpause(context.Background()))))
 }
 
 // Kill kills every member, paused ones too, and those that are being started. When
@@ -77,7 +77,7 @@ func (g *Group) Kill() error {
 		return fail("kill", nil, err)
 	}
 	err := g.backend.kill()
-	return fail("kill", ErrSignal, errors.Join(err, g.unpause(context.Background())))
+	return fail("kill", ErrSignal, g.unlessClosed(errors.Join(err, g.unpause(context.Background()))))
 }
 
 // Stop ends the group: Terminate, then the grace of [Options] for members to end by
@@ -130,7 +130,7 @@ func (g *Group) Close() error {
 	}
 	g.shut()
 	err := errOccupied
-	if g.settledNow() {
+	if g.idle() {
 		err = g.backend.close() // mostly there is nobody, and to try is to know
 	}
 	if errors.Is(err, errOccupied) {
@@ -152,11 +152,11 @@ func (g *Group) shut() {
 	g.mu.Unlock()
 }
 
-// settledNow reports whether no start is under way. After shut that remains so.
-func (g *Group) settledNow() bool {
+// idle reports whether no start and no Pause is under way. After shut that remains so.
+func (g *Group) idle() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.starting == 0
+	return g.starting == 0 && g.pausing == nil
 }
 
 // clear kills what is left and waits until it is gone, starts under way included.
