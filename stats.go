@@ -47,6 +47,19 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(o.V)
 }
 
+// UnmarshalJSON decodes what MarshalJSON returns.
+func (o *Optional[T]) UnmarshalJSON(data []byte) error {
+	*o = Optional[T]{}
+	if string(data) == "null" {
+		return nil
+	}
+	if err := json.Unmarshal(data, &o.V); err != nil {
+		return err
+	}
+	o.Valid = true
+	return nil
+}
+
 // Stats is what a group has used, and uses now. A figure that this machine or this
 // containment cannot tell is absent, never 0.
 //
