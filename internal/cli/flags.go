@@ -6,7 +6,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/docker/go-units"
+
 	"github.com/procgroup/procgroup"
+	"github.com/procgroup/procgroup/control"
 )
 
 // value is a pflag.Value: a kind of text and how it is read.
@@ -45,6 +48,29 @@ func durationValue(d *time.Duration) *value {
 		v.text = d.String()
 	}
 	return v
+}
+
+// sizeValue is a number of bytes, with a unit or not, of which there has to be one at least.
+func sizeValue(size *int64) *value {
+	return &value{kind: "size", read: func(text string) error {
+		parsed, err := units.RAMInBytes(text)
+		if err != nil {
+			return err
+		}
+		if parsed <= 0 {
+			return errors.New("must be positive")
+		}
+		*size = parsed
+		return nil
+	}}
+}
+
+// nameValue is the name of a run.
+func nameValue(name *string) *value {
+	return &value{kind: "name", read: func(text string) error {
+		*name = text
+		return control.CheckName(text)
+	}}
 }
 
 // signalValue is a signal, by name or number.

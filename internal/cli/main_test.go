@@ -3,6 +3,7 @@ package cli
 import (
 	"maps"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,5 +21,21 @@ func TestMain(m *testing.M) {
 	}
 	maps.Copy(commands, payloads)
 	maps.Copy(commands, systemPayloads)
-	testscript.Main(m, commands)
+	testscript.Main(elsewhere{m}, commands)
 }
+
+// elsewhere runs the tests with a directory for runs of their own.
+type elsewhere struct{ m *testing.M }
+
+func (e elsewhere) Run() int {
+	dir, err := os.MkdirTemp("", "procgroup-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv(runtimeDirEnv, dir)
+	return e.m.Run()
+}
+
+// runtimeDirEnv is the variable that names the directory in which the user's runs are found.
+var runtimeDirEnv = map[bool]string{true: "LOCALAPPDATA", false: "XDG_RUNTIME_DIR"}[runtime.GOOS == "windows"]

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,8 +18,12 @@ var payloads = map[string]func(){
 	"drop":     drop,
 	"exit":     exit,
 	"getenv":   getenv,
+	"hold":     hold,
 	"late":     late,
 	"leave":    leave,
+	"listen":   listen,
+	"say":      say,
+	"tries":    tries,
 }
 
 // catch says "NAME ready" and then each signal that it gets, until it is its last
@@ -54,10 +59,21 @@ func getenv() {
 	}
 }
 
-// late says its argument a little later.
+// hold makes a file and stays.
+func hold() {
+	if err := os.WriteFile(os.Args[1], nil, 0o600); err != nil {
+		panic(err)
+	}
+	time.Sleep(patience)
+}
+
+// late says its argument a little later, and exits with the next one, if there is one.
 func late() {
 	time.Sleep(50 * time.Millisecond)
 	fmt.Println(os.Args[1])
+	if len(os.Args) > 2 {
+		os.Exit(number(os.Args[2]))
+	}
 }
 
 // leave starts what follows its first argument, and exits with that. What it starts has the
@@ -77,4 +93,45 @@ func number(text string) int {
 		panic(err)
 	}
 	return n
+}
+
+// listen accepts connections on a port of this machine.
+func listen() {
+	l, err := net.Listen("tcp", "localhost:"+os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	for {
+		if conn, err := l.Accept(); err == nil {
+			conn.Close()
+		}
+	}
+}
+
+// say says its first argument, the second on standard error, and then does the rest.
+func say() {
+	fmt.Println(os.Args[1])
+	fmt.Fprintln(os.Stderr, os.Args[2])
+	if len(os.Args) == 3 {
+		return
+	}
+	cmd := exec.Command(os.Args[3], os.Args[4:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	_ = cmd.Run()
+	os.Exit(cmd.ProcessState.ExitCode())
+}
+
+// tries writes a letter to the end of a file, and fails as long as there are fewer than its
+// second argument says.
+func tries() {
+	f, err := os.OpenFile(os.Args[1], os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := f.WriteString("x"); err != nil {
+		panic(err)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() < int64(number(os.Args[2])) {
+		os.Exit(1)
+	}
 }

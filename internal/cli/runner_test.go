@@ -35,7 +35,7 @@ func secondSignalKills(t *testing.T, c procgroup.Containment, sig os.Signal, ver
 	cmd.Stdout = theirs
 	signals := make(chan os.Signal)
 	var stderr bytes.Buffer
-	r := &runner{runOptions: runOptions{containment: c, verbose: verbose}, cmd: cmd, stderr: &stderr, signals: signals}
+	r := &runner{runOptions: runOptions{containment: c, verbose: verbose}, command: cmd, stderr: &stderr, signals: signals}
 	ended := make(chan error, 1)
 	go func() {
 		defer theirs.Close()

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -32,7 +34,13 @@ func runScripts(t *testing.T, dir string) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("MARK", newMark())
-			return nil
+			dir, err := os.MkdirTemp("", "pg") // $WORK is too long for a socket
+			env.Setenv(runtimeDirEnv, dir)
+			env.Defer(func() {
+				endRuns(t, dir)
+				os.RemoveAll(dir)
+			})
+			return err
 		},
 		Condition: func(name string) (bool, error) {
 			if holds, ok := conditions[name]; ok {
@@ -44,8 +52,25 @@ func runScripts(t *testing.T, dir string) {
 			"exits": exits,
 			"gone":  gone,
 			"alive": alive,
+			"port":  port,
 		},
 	})
+}
+
+// endRuns ends the detached runs that a script has left, as one that fails does.
+func endRuns(t *testing.T, dir string) {
+	procgroup := func(args ...string) ([]byte, error) {
+		cmd := exec.Command("procgroup", args...)
+		cmd.Env = append(os.Environ(), runtimeDirEnv+"="+dir)
+		return cmd.CombinedOutput()
+	}
+	out, err := procgroup("ps", "--all", "--quiet")
+	if err != nil {
+		t.Errorf("ps: %v: %s", err, out)
+	}
+	if ids := strings.Fields(string(out)); len(ids) > 0 {
+		_, _ = procgroup(append([]string{"rm", "--force"}, ids...)...) // some end by themselves
+	}
 }
 
 // exits runs a program and wants an exit status: exits STATUS PROGRAM [ARG...].
@@ -82,5 +107,17 @@ func alive(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Check(err)
 		ts.Check(p.Kill())
 		ts.Check(p.Release())
+	}
+}
+
+// port sets variables to ports on which nobody listens: port NAME...
+func port(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		l, err := net.Listen("tcp", "localhost:0")
+		ts.Check(err)
+		defer l.Close() // only now, so that all are different
+		_, number, err := net.SplitHostPort(l.Addr().String())
+		ts.Check(err)
+		ts.Setenv(name, number)
 	}
 }

@@ -65,6 +65,9 @@ func signalName(sig syscall.Signal) string {
 // commandStatus returns the exit status of a command. On Windows it has 32 bits.
 func commandStatus(state *os.ProcessState) int { return state.ExitCode() }
 
+// endSignal returns "": signals end no command here.
+func endSignal(*os.ProcessState) string { return "" }
+
 // orphaned is never asked, and stopSelf never called: there is no job control.
 func orphaned() bool { return true }
 

@@ -92,6 +92,14 @@ func commandStatus(state *os.ProcessState) int {
 	return state.ExitCode()
 }
 
+// endSignal returns the name of the signal that has ended a command, "" if none has.
+func endSignal(state *os.ProcessState) string {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return signalName(status.Signal())
+	}
+	return ""
+}
+
 // shellStatus returns the status of a process that has ended.
 func shellStatus(status syscall.WaitStatus) int {
 	if status.Signaled() {

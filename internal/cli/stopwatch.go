@@ -4,15 +4,17 @@ import "time"
 
 // stopwatch is a timer that can stand still. The zero value never rings.
 type stopwatch struct {
-	timer *time.Timer
-	left  time.Duration // when it last began to run
-	since time.Time     // when that was; zero while it stands still
+	timer  *time.Timer
+	length time.Duration // as it was started
+	left   time.Duration // when it last began to run
+	since  time.Time     // when that was; zero while it stands still
 }
 
 // start makes it ring after d.
 func (s *stopwatch) start(d time.Duration) {
+	s.stop()
 	s.timer = time.NewTimer(d)
-	s.left, s.since = d, time.Now()
+	s.length, s.left, s.since = d, d, time.Now()
 }
 
 // rings returns the channel on which it rings once.

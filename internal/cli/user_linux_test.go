@@ -32,8 +32,16 @@ func asNobody(t *testing.T, args ...string) *exec.Cmd {
 	if err := copyProgram(program); err != nil {
 		t.Fatal(err)
 	}
+	runs := filepath.Join(dir, "runs")
+	if err := os.Mkdir(runs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(runs, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(program, args...)
 	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), runtimeDirEnv+"="+runs)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
 		Setsid:     true,
@@ -82,6 +90,26 @@ func TestOrdinaryUser(t *testing.T) {
 	if !strings.Contains(stderr.String(), "cgroup is not available: ") {
 		t.Errorf("standard error %q does not say what is missing", stderr.String())
 	}
+}
+
+// Another user sees nothing, and says why.
+func TestRunsOfAnotherUser(t *testing.T) {
+	p := startProgram(t, "procgroup", "run", "--name", "ours", "--", "catch", "leader", "TERM")
+	p.ready("leader")
+	run := found(t, "ours")
+	for _, verb := range [][]string{{"ps"}, {"stop", "ours"}, {"run", "--name", "theirs", "true"}} {
+		cmd := asNobody(t, verb...)
+		cmd.Env = os.Environ() // with our directory
+		out, _ := cmd.CombinedOutput()
+		if status := cmd.ProcessState.ExitCode(); status == 0 || !strings.Contains(string(out), "belongs to user 0") {
+			t.Errorf("%v: status %d: %s", verb, status, out)
+		}
+	}
+	if _, err := run.Info(t.Context()); err != nil {
+		t.Error(err)
+	}
+	p.signal(syscall.SIGTERM)
+	p.wantStatus(0)
 }
 
 func TestDoctorForOrdinaryUser(t *testing.T) {
