@@ -107,6 +107,9 @@ func TestGarbage(t *testing.T) {
 		"endless body":  endless(ok+"Content-Length: 1000000000\r\n\r\n\"", many),
 		"endless error": endless("HTTP/1.1 500 No\r\nContent-Length: 1000000000\r\n\r\n", many),
 	} {
+		if testing.Short() && strings.HasPrefix(name, "endless") {
+			continue // under Wine so many bytes take half a minute
+		}
 		c, _ := claim(t, own(t), control.Info{Name: "web"})
 		answerWith(t, c.Socket, func(conn net.Conn) {
 			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {

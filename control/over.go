@@ -49,7 +49,7 @@ func recorded(entry registry.Entry) Info {
 	info.ID, info.Name, info.Socket = entry.ID, entry.Name, entry.Socket
 	switch {
 	case entry.Status == registry.Dead:
-		info.State = Dead
+		info.State, info.Leader = Dead, 0
 	case entry.Status == registry.Ended:
 		info.State = Exited
 	case info.State == "":

@@ -25,7 +25,7 @@ func (r *runner) noteStart() {
 	if r.readyClock.timer == nil && r.watch != nil && r.readyTimeout > 0 {
 		r.readyClock.start(r.readyTimeout)
 	}
-	leader := r.group.Leader().Pid
+	leader := r.leader()
 	r.presence.update(func(i *control.Info) {
 		i.State, i.Leader, i.Started, i.NextStart = control.Running, leader, time.Now(), time.Time{}
 		i.Containment, i.Guarantees = r.group.Containment(), r.group.Guarantees()
@@ -39,12 +39,20 @@ func (r *runner) noteStart() {
 	}
 }
 
+// leader returns the number of the command, which is not that of cmd.Process with a reaper.
+func (r *runner) leader() int {
+	if leader := r.group.Leader(); leader != nil {
+		return leader.Pid
+	}
+	return r.cmd.Process.Pid // it was gone before it could be held
+}
+
 // becameReady notes that the command is ready.
 func (r *runner) becameReady() {
 	r.endWatch()
 	r.readyClock.stop()
 	r.presence.update(func(i *control.Info) { i.Ready.V = true })
-	r.presence.tell(events.Event{Event: events.Ready, PID: r.group.Leader().Pid})
+	r.presence.tell(events.Event{Event: events.Ready, PID: r.leader()})
 	r.tell("ready")
 	r.parent.tell(note{Ready: true})
 }

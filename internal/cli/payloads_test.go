@@ -97,7 +97,7 @@ func number(text string) int {
 
 // listen accepts connections on a port of this machine.
 func listen() {
-	l, err := net.Listen("tcp", "localhost:"+os.Args[1])
+	l, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
 	if err != nil {
 		panic(err)
 	}

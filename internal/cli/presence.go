@@ -29,6 +29,7 @@ type presence struct {
 	info    control.Info
 	changed chan struct{} // closed when info changes; nil until somebody asks
 	over    bool          // the run is
+	unsaved bool          // the entry could not be written
 	broken  bool          // the last event could not be written
 }
 
@@ -74,7 +75,10 @@ func (p *presence) update(change func(*control.Info)) {
 	defer p.mu.Unlock()
 	change(&p.info)
 	if p.claim != nil && !p.over {
-		p.report(p.claim.Save(p.encoded()))
+		if err := p.claim.Save(p.encoded()); err != nil && !p.unsaved {
+			p.unsaved = true // to say it once is enough
+			p.report(err)
+		}
 	}
 	p.tellWaiters()
 }

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,7 +19,7 @@ import (
 // readiness is what a command has to do to be ready: all of what is set.
 type readiness struct {
 	output  *regexp.Regexp // a line of its output, of standard output or error, matches
-	address string         // it accepts connections there
+	address string         // it accepts connections there; without a host, on this machine
 	file    string         // it has made the file, or made it anew
 }
 
@@ -33,7 +36,7 @@ func regexpValue(re **regexp.Regexp) *value {
 // addressValue is a port of this machine, or HOST:PORT.
 func addressValue(address *string) *value {
 	return &value{kind: "address", read: func(text string) error {
-		host, port := "localhost", text
+		host, port := "", text
 		if h, p, err := net.SplitHostPort(text); err == nil {
 			host, port = h, p
 		}
@@ -55,19 +58,22 @@ type readyWatch struct {
 	match   func()
 }
 
-// prepare looks at how things are before the command is started. If somebody else has the port
+// prepare looks at how things are before the command is started, in the directory dir. If somebody else has the port
 // already, it would be taken for the command's.
-func (o readiness) prepare() (*readyWatch, error) {
+func (o readiness) prepare(dir string) (*readyWatch, error) {
+	if o.file != "" && !filepath.IsAbs(o.file) {
+		o.file = filepath.Join(dir, o.file)
+	}
 	w := &readyWatch{readiness: o, done: make(chan struct{})}
 	if o.output != nil {
 		w.matched = make(chan struct{})
 		w.match = sync.OnceFunc(func() { close(w.matched) })
 	}
 	if o.address != "" && accepts(context.Background(), o.address) {
-		return nil, fmt.Errorf("--ready-port: somebody accepts connections on %s already", o.address)
+		return nil, fmt.Errorf("--ready-port: somebody accepts connections on port %s already", strings.TrimPrefix(o.address, ":"))
 	}
 	if o.file != "" {
-		w.old, _ = os.Stat(o.file) // nil if it is not there
+		w.old, _ = os.Stat(w.file) // nil if it is not there
 	}
 	return w, nil
 }
@@ -136,13 +142,20 @@ func poll(ctx context.Context, found func() bool) error {
 
 // accepts reports whether somebody accepts connections.
 func accepts(ctx context.Context, address string) bool {
-	dialer := net.Dialer{Timeout: time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return false
+	host, port, _ := net.SplitHostPort(address) // addressValue has put it together
+	hosts := []string{host}
+	if host == "" {
+		hosts = []string{"127.0.0.1", "::1"}
 	}
-	conn.Close()
-	return true
+	dialer := net.Dialer{Timeout: time.Second}
+	return slices.ContainsFunc(hosts, func(host string) bool {
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	})
 }
 
 // fileIsThere reports whether the file is another than before the start, or was written since.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func TestReadyOutput(t *testing.T) {
 		{"^$", []string{"x"}, false},
 		{"^$", []string{"x\n", "\n"}, true},
 	} {
-		w, err := readiness{output: regexp.MustCompile(test.pattern)}.prepare()
+		w, err := readiness{output: regexp.MustCompile(test.pattern)}.prepare("")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +44,7 @@ func TestReadyOutput(t *testing.T) {
 
 // Two streams do not make a line together.
 func TestReadyStreamsApart(t *testing.T) {
-	w, err := readiness{output: regexp.MustCompile("ready")}.prepare()
+	w, err := readiness{output: regexp.MustCompile("ready")}.prepare("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,17 +56,17 @@ func TestReadyStreamsApart(t *testing.T) {
 }
 
 func TestReadyPort(t *testing.T) {
-	l, err := net.Listen("tcp", "localhost:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
 	o := readiness{address: address}
-	if _, err := o.prepare(); err == nil || !strings.Contains(err.Error(), address) {
+	if _, err := o.prepare(""); err == nil || !strings.Contains(err.Error(), address) {
 		t.Errorf("somebody listens already: %v", err)
 	}
 	l.Close()
-	w, err := o.prepare()
+	w, err := o.prepare("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestReadyFile(t *testing.T) {
 	}
 	ready := func(change func()) {
 		t.Helper()
-		w, err := readiness{file: file}.prepare()
+		w, err := readiness{file: file}.prepare("")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,6 +106,9 @@ func TestReadyFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	if runtime.GOOS == "windows" {
+		return // a file that somebody looks at cannot be replaced
+	}
 	ready(func() {
 		write(file + ".new")
 		if err := os.Rename(file+".new", file); err != nil {
@@ -123,7 +127,7 @@ func awaitReady(t *testing.T, w *readyWatch) {
 }
 
 func TestReadyStops(t *testing.T) {
-	w, err := readiness{file: filepath.Join(t.TempDir(), "never")}.prepare()
+	w, err := readiness{file: filepath.Join(t.TempDir(), "never")}.prepare("")
 	if err != nil {
 		t.Fatal(err)
 	}

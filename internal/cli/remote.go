@@ -96,10 +96,18 @@ func (r remote) Stats() (control.Stats, error) {
 		return control.Stats{}, err
 	}
 	s, err := g.Stats()
+	if err != nil {
+		return control.Stats{}, r.between(err)
+	}
+	if !s.Processes.Valid {
+		if members, err := g.Processes(); err == nil {
+			s.Processes.V, s.Processes.Valid = len(members), true
+		}
+	}
 	return control.Stats{
 		Time: time.Now(), User: s.User, System: s.System, ReadBytes: s.ReadBytes, WriteBytes: s.WriteBytes,
 		Memory: s.Memory, MemoryPeak: s.MemoryPeak, Processes: s.Processes, Threads: s.Threads,
-	}, r.between(err)
+	}, nil
 }
 
 func (r remote) Pause(ctx context.Context) error {

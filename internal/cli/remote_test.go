@@ -113,7 +113,7 @@ func wantEnd(t *testing.T, what string, err error) {
 
 // A time limit stands still while the group is paused.
 func TestPauseHoldsTheClock(t *testing.T) {
-	p := startProgram(t, "procgroup", "run", "--name", "clock", "--timeout", "300ms", "--", "catch", "leader", "NONE")
+	p := startProgram(t, "procgroup", "run", "--name", "clock", "--timeout", "300ms", "--grace", "100ms", "--", "catch", "leader", "NONE")
 	p.ready("leader")
 	run := found(t, "clock")
 	if err := run.Pause(t.Context()); err != nil {

@@ -197,8 +197,8 @@ func (o *runOptions) check() error {
 		return errors.New("--log-size needs --log or --detach")
 	case o.restart.on != restartNever && o.leftovers == procgroup.LeaveLeftovers:
 		return errors.New("--restart starts each time in a clean group: --leftovers leave cannot be kept")
-	case o.events == "-" && o.detached:
-		return errors.New("a detached run has no standard output for --events")
+	case o.detached && (o.events == "-" || strings.HasPrefix(o.events, "fd:")):
+		return errors.New("a detached run has no standard output, and inherits nothing: --events needs a file")
 	}
 	return nil
 }

@@ -69,12 +69,8 @@ func (r *runner) run() error {
 		return err
 	}
 	err := r.runAll()
-	problem := r.disappear()
-	if err == nil {
-		return problem
-	}
-	if problem != nil {
-		complain(r.stderr, problem)
+	if problem := r.disappear(); problem != nil {
+		complain(r.stderr, problem) // the command has ended as it has, all the same
 	}
 	return err
 }
@@ -208,7 +204,7 @@ func (r *runner) start() error {
 // prepare sees to the output of the command, and to the watch for its readiness.
 func (r *runner) prepare() (err error) {
 	if r.ready.wanted() {
-		if r.watch, err = r.ready.prepare(); err != nil {
+		if r.watch, err = r.ready.prepare(r.cmd.Dir); err != nil {
 			return failed(err)
 		}
 	}

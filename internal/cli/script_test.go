@@ -113,7 +113,7 @@ func alive(ts *testscript.TestScript, _ bool, _ []string) {
 // port sets variables to ports on which nobody listens: port NAME...
 func port(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
-		l, err := net.Listen("tcp", "localhost:0")
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		ts.Check(err)
 		defer l.Close() // only now, so that all are different
 		_, number, err := net.SplitHostPort(l.Addr().String())

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/procgroup/procgroup"
+	"github.com/procgroup/procgroup/control"
 )
 
 const (
@@ -289,4 +291,25 @@ func TestTerminalAfterFailedStart(t *testing.T) {
 	needs(t, procgroup.Cgroup)
 	con := startConsole(t, "jobshell", "procgroup", "run", "/dev/null")
 	con.hear("exit 126, terminal with the job")
+}
+
+// A detached run goes on when the terminal is gone on which it was started, and stop leaves
+// nothing of it.
+func TestDetachedOutlivesTerminal(t *testing.T) {
+	mark := newMark()
+	c := startConsole(t, "procgroup", "run", "-d", "--name", "outlives", "--", "sleep", mark)
+	c.wait()
+	c.pty.Close() // hangs up
+	run := found(t, "outlives")
+	info, err := run.Info(t.Context())
+	if err != nil || info.State != control.Running || !slices.Contains(marked(mark), info.Leader) {
+		t.Errorf("%+v, %v, alive: %v", info, err, marked(mark))
+	}
+	if err := run.Stop(t.Context(), control.StopOptions{}); err != nil {
+		t.Error(err)
+	}
+	wantOnly(t, mark, info.Owner)
+	if err := run.Remove(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

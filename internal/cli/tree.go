@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -114,7 +115,7 @@ func (d drawing) writeBelow(w io.Writer, f family, parent int, indent string) er
 		if i == len(children)-1 {
 			mark, below = d.last, "   "
 		}
-		line := cut(indent+mark+processText(f.processes[child]), d.width, d.ellipsis)
+		line := strings.TrimRight(cut(indent+mark+processText(f.processes[child]), d.width, d.ellipsis), " ")
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}

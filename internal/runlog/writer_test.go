@@ -67,12 +67,16 @@ func TestRotation(t *testing.T) {
 
 // A Write of many lines fills many files.
 func TestRotationWithinWrite(t *testing.T) {
+	many := 200
+	if testing.Short() {
+		many = 40
+	}
 	w, path := newLog(t, Options{MaxSize: 100, Files: 300})
 	s := w.Stream(logline.Stdout)
-	write(t, s, strings.Repeat("0123456789\n", 200))
+	write(t, s, strings.Repeat("0123456789\n", many))
 	closeAll(t, w)
-	if lines := readAll(t, path, logline.Options{}); len(lines) != 200 {
-		t.Errorf("%d lines, want 200", len(lines))
+	if lines := readAll(t, path, logline.Options{}); len(lines) != many {
+		t.Errorf("%d lines, want %d", len(lines), many)
 	}
 }
 
