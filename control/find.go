@@ -29,6 +29,7 @@ func Find(ctx context.Context, key string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer directory.Close()
 	entries, err := directory.List()
 	if err != nil {
 		return nil, err

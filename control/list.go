@@ -22,6 +22,7 @@ func List(ctx context.Context) ([]Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer directory.Close()
 	entries, err := directory.List()
 	if err != nil {
 		return nil, err

@@ -109,6 +109,7 @@ func (r *Run) over(ctx context.Context, gone bool) *overError {
 	if err != nil {
 		return nil
 	}
+	defer directory.Close()
 	entry, err := r.look(ctx, directory, limit)
 	switch {
 	case errors.Is(err, ErrNotFound) && (gone || r.entry.ID != ""):

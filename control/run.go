@@ -113,6 +113,7 @@ func (r *Run) Remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer directory.Close()
 	entry, err := r.look(ctx, directory, 0)
 	if err != nil {
 		return err

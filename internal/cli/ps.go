@@ -47,6 +47,9 @@ asks for the state exited need not say --all.
 		Args: cobra.NoArgs,
 		RunE: func(verb *cobra.Command, _ []string) error {
 			infos, err := control.List(verb.Context())
+			if infos == nil && err != nil {
+				return failed(err)
+			}
 			infos = slices.DeleteFunc(infos, func(info control.Info) bool { return !o.shows(info) })
 			return failed(errors.Join(o.write(verb.OutOrStdout(), infos), err))
 		},

@@ -91,7 +91,7 @@ func TestEndsAtOnce(t *testing.T) {
 			all.Go(func() {
 				info, err := run.Wait(t.Context(), control.UntilExit)
 				wantEnd(t, "wait", err)
-				if info.Exit == nil || info.Exit.Reason != control.ReasonKilled {
+				if err == nil && (info.Exit == nil || info.Exit.Reason != control.ReasonKilled) {
 					t.Errorf("wait: %+v", info)
 				}
 			})
