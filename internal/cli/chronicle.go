@@ -1,15 +1,11 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/procgroup/procgroup"
 	"github.com/procgroup/procgroup/control"
 	"github.com/procgroup/procgroup/internal/events"
-	"github.com/procgroup/procgroup/internal/runlog"
 )
 
 // What happens to a run is noted here: for those who ask, and as events.
@@ -159,72 +155,4 @@ func (r *runner) noteRestart(delay time.Duration) {
 	})
 	r.presence.tell(events.Event{Event: events.Restarted, Restarts: r.restarts, Delay: delay})
 	r.tell("ended with status %d: starting it again in %v", r.exit.Status, delay.Round(time.Millisecond))
-}
-
-// appear makes the run visible to others. A run that nobody has given a name does without, where
-// that cannot be.
-func (r *runner) appear() error {
-	r.presence = &presence{warn: func(err error) { complain(r.stderr, err) }}
-	err := r.presence.enter(r.name, r.describe(r.command.Args))
-	if err == nil {
-		r.presence.claimCgroups()
-	} else if r.name != "" || r.daemon {
-		return failed(err)
-	} else {
-		r.tell("other procgroups cannot see this run: %s", oneLine(err))
-	}
-	if err := r.openLog(); err != nil {
-		return failed(errors.Join(err, r.presence.leave(false)))
-	}
-	if r.events != "" {
-		if r.presence.events, err = events.Open(r.events); err != nil {
-			return failed(errors.Join(fmt.Errorf("--events: %w", err), r.disappear()))
-		}
-	}
-	if r.presence.claim != nil {
-		if err := r.presence.serve(remote{r}); err != nil {
-			return failed(errors.Join(err, r.disappear()))
-		}
-	}
-	info, _ := r.presence.get()
-	r.parent.tell(note{ID: info.ID, Socket: info.Socket})
-	return nil
-}
-
-// openLog opens what the output is kept in: for a detached run, and for one that was told where.
-func (r *runner) openLog() (err error) {
-	r.logFile = r.logTo
-	switch {
-	case r.logFile != "":
-		if r.logFile, err = filepath.Abs(r.logFile); err != nil {
-			return fmt.Errorf("--log: %w", err)
-		}
-	case r.daemon:
-		r.logFile = filepath.Join(r.presence.claim.Dir, "log")
-	default:
-		return nil
-	}
-	r.log, err = runlog.Create(r.logFile, runlog.Options{MaxSize: r.logSize})
-	if err != nil {
-		return fmt.Errorf("--log: %w", err)
-	}
-	r.presence.update(func(i *control.Info) { i.Log = r.logFile })
-	if r.daemon {
-		r.stderr = r.log.Stream(control.Procgroup)
-	}
-	return nil
-}
-
-// disappear ends what others see of the run.
-func (r *runner) disappear() error {
-	close(r.ended)
-	if r.exit != nil {
-		status := r.status()
-		r.presence.tell(events.Event{Event: events.Stopped, Status: &status, Signal: r.exit.Signal, Reason: r.exit.Reason})
-	}
-	var err error
-	if r.log != nil {
-		err = r.log.Close()
-	}
-	return failed(errors.Join(err, r.presence.leave(r.daemon && r.exit != nil)))
 }

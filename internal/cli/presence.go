@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -13,17 +16,19 @@ import (
 	"github.com/procgroup/procgroup/internal/events"
 	"github.com/procgroup/procgroup/internal/localsock"
 	"github.com/procgroup/procgroup/internal/registry"
+	"github.com/procgroup/procgroup/internal/runlog"
 	"github.com/procgroup/procgroup/internal/server"
 )
 
 // presence is how others see a run: its entry in the user's directory, what it is served by,
 // and the events that it tells. The zero value is that of a run which nobody sees.
 type presence struct {
-	claim  *registry.Claim // nil if the run has no entry
-	server *server.Server
-	served chan error
-	events *events.Writer
-	warn   func(error) // gets what could not be told, from any goroutine
+	claim    *registry.Claim // nil if the run has no entry
+	listener net.Listener    // nil as well then
+	server   *server.Server  // nil before serve
+	served   chan error
+	events   *events.Writer
+	warn     func(error) // gets what could not be told, from any goroutine
 
 	mu      sync.Mutex
 	info    control.Info
@@ -33,30 +38,29 @@ type presence struct {
 	broken  bool          // the last event could not be written
 }
 
-// enter makes the entry of a run, and its id known in info.
-func (p *presence) enter(name string, info control.Info) error {
+// enter makes the entry of a run, and the socket. Who connects waits for serve.
+func (p *presence) enter(name string) error {
 	directory, err := registry.Open()
 	if err != nil {
 		return err
 	}
-	p.claim, err = directory.Claim(name)
+	claim, err := directory.Claim(name)
 	if err != nil {
-		return err
+		return errors.Join(err, directory.Close())
 	}
-	info.ID, info.Name, info.Socket = p.claim.ID, name, p.claim.Socket
-	p.info = info
+	p.listener, err = localsock.Listen(claim.Socket)
+	if err != nil {
+		return errors.Join(err, claim.Drop())
+	}
+	p.claim = claim
+	p.info.ID, p.info.Name, p.info.Socket = claim.ID, name, claim.Socket
 	return nil
 }
 
 // serve begins to answer others.
-func (p *presence) serve(run server.Run) error {
-	listener, err := localsock.Listen(p.claim.Socket)
-	if err != nil {
-		return err
-	}
+func (p *presence) serve(run server.Run) {
 	p.server, p.served = server.New(run), make(chan error, 1)
-	go func() { p.served <- p.server.Serve(listener) }()
-	return nil
+	go func() { p.served <- p.server.Serve(p.listener) }()
 }
 
 // get returns what is known now, and what is closed when that changes.
@@ -138,7 +142,11 @@ func (p *presence) leave(keep bool) error {
 	}
 	p.tellWaiters()
 	p.mu.Unlock()
-	if p.server != nil {
+	switch {
+	case p.listener == nil:
+	case p.server == nil:
+		errs = append(errs, p.listener.Close())
+	default:
 		ctx, cancel := context.WithTimeout(context.Background(), farewellLimit)
 		defer cancel()
 		_ = p.server.Shutdown(ctx) // who does not listen in time is left
@@ -149,9 +157,9 @@ func (p *presence) leave(keep bool) error {
 
 // describe returns what is known of a run before it begins.
 func (o *runOptions) describe(args []string) control.Info {
-	dir := o.cwd
-	if dir == "" {
-		dir, _ = os.Getwd() // it may be gone
+	dir, err := filepath.Abs(o.cwd)
+	if err != nil { // our own is gone
+		dir = o.cwd
 	}
 	info := control.Info{
 		State:    control.Starting,
@@ -166,4 +174,71 @@ func (o *runOptions) describe(args []string) control.Info {
 		info.Ready = procgroup.Optional[bool]{Valid: true}
 	}
 	return info
+}
+
+// appear makes the run visible to others. A run that nobody has given a name does without, where
+// that cannot be.
+func (r *runner) appear() error {
+	r.presence = &presence{info: r.describe(r.command.Args), warn: func(err error) { complain(r.stderr, err) }}
+	switch err := r.presence.enter(r.name); {
+	case err == nil:
+		r.presence.claimCgroups()
+	case r.name != "" || r.daemon:
+		return failed(err)
+	default:
+		r.tell("others cannot see this run: %s", oneLine(err))
+	}
+	if err := r.openLog(); err != nil {
+		return failed(errors.Join(err, r.presence.leave(false)))
+	}
+	if r.events != "" {
+		var err error
+		if r.presence.events, err = events.Open(r.events); err != nil {
+			return failed(errors.Join(fmt.Errorf("--events: %w", err), r.disappear()))
+		}
+	}
+	if r.presence.claim != nil {
+		r.presence.serve(remote{r})
+	}
+	info, _ := r.presence.get()
+	r.parent.tell(note{ID: info.ID, Socket: info.Socket})
+	return nil
+}
+
+// openLog opens what the output is kept in: for a detached run, and for one that was told where.
+func (r *runner) openLog() (err error) {
+	r.logFile = r.logTo
+	switch {
+	case r.logFile != "":
+		if r.logFile, err = filepath.Abs(r.logFile); err != nil {
+			return fmt.Errorf("--log: %w", err)
+		}
+	case r.daemon:
+		r.logFile = filepath.Join(r.presence.claim.Dir, "log")
+	default:
+		return nil
+	}
+	r.log, err = runlog.Create(r.logFile, runlog.Options{MaxSize: r.logSize})
+	if err != nil {
+		return fmt.Errorf("--log: %w", err)
+	}
+	r.presence.update(func(i *control.Info) { i.Log = r.logFile })
+	if r.daemon {
+		r.stderr = r.log.Stream(control.Procgroup)
+	}
+	return nil
+}
+
+// disappear ends what others see of the run.
+func (r *runner) disappear() error {
+	close(r.ended)
+	if r.exit != nil {
+		status := r.status()
+		r.presence.tell(events.Event{Event: events.Stopped, Status: &status, Signal: r.exit.Signal, Reason: r.exit.Reason})
+	}
+	var err error
+	if r.log != nil {
+		err = r.log.Close()
+	}
+	return failed(errors.Join(err, r.presence.leave(r.daemon && r.exit != nil)))
 }
