@@ -16,24 +16,12 @@ import (
 func TestDetachInterrupted(t *testing.T) {
 	mark := newMark()
 	p := startProgram(t, "procgroup", "run", "-d", "--name", "abandoned", "--ready", "never", "--", "sleep", mark)
-	info, err := found(t, "abandoned").Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	found(t, "abandoned")
 	p.signal(syscall.SIGINT)
 	p.wantStatus(statusSignalBase + int(syscall.SIGINT))
 	awaitForgotten(t, "abandoned")
-	wantOnly(t, mark, info.Owner)
-}
-
-// wantOnly wants that nobody sleeps the mark any more. The run itself, which has it among its
-// arguments, may be about to end.
-func wantOnly(t *testing.T, mark string, owner int) {
-	t.Helper()
-	for _, pid := range marked(mark) {
-		if pid != owner {
-			t.Errorf("left: %d", pid)
-		}
+	if pids := marked(mark); len(pids) > 0 {
+		t.Errorf("left: %v", pids)
 	}
 }
 

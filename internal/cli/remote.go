@@ -199,7 +199,9 @@ func (r remote) hasCome(until control.Until, info control.Info) bool {
 	over := info.State == control.Exited
 	switch until {
 	case control.UntilExit:
-		return over || info.Exit != nil && info.State != control.Restarting && r.restart.on == restartNever
+		// Mostly the run ends with its command, and who has waited can forget it.
+		goesOn := r.leftovers == procgroup.WaitLeftovers && r.restart.on == restartNever
+		return over || goesOn && info.Exit != nil
 	case control.UntilReady:
 		return over || info.Ready.V || !info.Ready.Valid && !info.Started.IsZero()
 	}
