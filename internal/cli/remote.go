@@ -118,7 +118,7 @@ func (r remote) Pause(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.do(ctx, r.notePause)
+	return r.do(context.WithoutCancel(ctx), r.notePause) // also if who has asked is gone
 }
 
 func (r remote) Resume(ctx context.Context) error {
@@ -129,7 +129,7 @@ func (r remote) Resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.do(ctx, r.notePause)
+	return r.do(context.WithoutCancel(ctx), r.notePause) // also if who has asked is gone
 }
 
 func (r remote) Signal(name string) error {
