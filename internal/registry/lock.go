@@ -91,17 +91,29 @@ func (r *Registry) create(name string, flags int) (*os.File, error) {
 // openOwn opens a file that has to be a regular one of this process's user. It does not wait for
 // anybody, whatever the file is.
 func (r *Registry) openOwn(name string, flags int) (*os.File, error) {
-	f, err := r.root.OpenFile(name, flags|openFlags, 0)
-	if err != nil {
-		return nil, err
-	}
-	err = r.checkFile(name, f)
-	if err != nil {
+	for tries := 1; ; tries++ {
+		f, err := r.root.OpenFile(name, flags|openFlags, 0)
+		if err != nil {
+			return nil, err
+		}
+		err = r.checkFile(name, f)
+		if err == nil {
+			return f, nil
+		}
 		f.Close()
-		return nil, err
+		if !errors.Is(err, errReplaced) || tries == mostReplaced {
+			return nil, err
+		}
 	}
-	return f, nil
 }
+
+// errReplaced is the error for a file that is not the one which has the name any more: a record
+// that was just written anew, or what a symbolic link leads to.
+var errReplaced = fmt.Errorf("it was replaced: %w", os.ErrPermission)
+
+// mostReplaced is how often a file may be replaced while it is opened. A run that writes its record
+// all the time cannot do it so often in a row.
+const mostReplaced = 100
 
 func (r *Registry) checkFile(name string, f *os.File) error {
 	entry, err := r.root.Lstat(name)
@@ -112,8 +124,11 @@ func (r *Registry) checkFile(name string, f *os.File) error {
 	if err != nil {
 		return err
 	}
-	if !entry.Mode().IsRegular() || !os.SameFile(entry, info) || !isOurs(info) {
+	switch {
+	case !entry.Mode().IsRegular() || !isOurs(info):
 		return fmt.Errorf("%s is no file of this user: %w", f.Name(), os.ErrPermission)
+	case !os.SameFile(entry, info):
+		return fmt.Errorf("%s: %w", f.Name(), errReplaced)
 	}
 	return nil
 }

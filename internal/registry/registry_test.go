@@ -227,6 +227,36 @@ func TestEndIsNeverDeath(t *testing.T) {
 	lookers.Wait()
 }
 
+// TestListWhileSaving lists a run that writes its record all the time: it is always there.
+func TestListWhileSaving(t *testing.T) {
+	t.Parallel()
+	r := newRegistry(t)
+	c := claim(t, r, "busy")
+	var over atomic.Bool
+	var saver sync.WaitGroup
+	saver.Go(func() {
+		for !over.Load() {
+			if err := c.Save(json.RawMessage(`{}`)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	rounds := 5000
+	if testing.Short() {
+		rounds = 500
+	}
+	for range rounds {
+		entries, err := r.List()
+		if err != nil || len(entries) != 1 || entries[0].Status != Live {
+			t.Errorf("%+v, %v", entries, err)
+			break
+		}
+	}
+	over.Store(true)
+	saver.Wait()
+}
+
 // TestLookersDoNotDisturb looks whether a run is there while others do: they are not taken for it.
 func TestLookersDoNotDisturb(t *testing.T) {
 	t.Parallel()
