@@ -112,27 +112,25 @@ func (w window) askToClose() bool {
 
 var postMessage = windows.NewLazySystemDLL("user32.dll").NewProc("PostMessageW")
 
-// found is what the callback has seen. Callbacks are never freed, so there is but one.
-var found struct {
+// seen are the windows that the callback was called for.
+var seen struct {
 	sync.Mutex
-	windows  []window
-	callback func() uintptr
+	windows []window
 }
 
-func init() {
-	found.callback = sync.OnceValue(func() uintptr {
-		return windows.NewCallback(func(w windows.HWND, _ uintptr) uintptr {
-			found.windows = append(found.windows, window(w))
-			return 1 // go on
-		})
+// noteWindow is the callback. Callbacks are never freed, so there is but one.
+var noteWindow = sync.OnceValue(func() uintptr {
+	return windows.NewCallback(func(w windows.HWND, _ uintptr) uintptr {
+		seen.windows = append(seen.windows, window(w))
+		return 1 // go on
 	})
-}
+})
 
 // topWindows lists the windows. Without a desktop there are none.
 func topWindows() []window {
-	found.Lock()
-	defer found.Unlock()
-	found.windows = nil
-	_ = windows.EnumWindows(found.callback(), nil)
-	return found.windows
+	seen.Lock()
+	defer seen.Unlock()
+	seen.windows = nil
+	_ = windows.EnumWindows(noteWindow(), nil)
+	return seen.windows
 }

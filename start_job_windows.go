@@ -90,8 +90,9 @@ func (b *jobBackend) holdLeader(process windows.Handle, pid int) error {
 }
 
 // canBeBorn reports whether startBorn does for a command what os/exec would. It does not look
-// for extensions, interpret scripts, say what is wrong with variables, or know the rarer attributes; and the handle that cmd.Process
-// has is not good enough to resume a process that the caller wants to be suspended.
+// for extensions, interpret scripts, say what is wrong with variables, or know the rarer
+// attributes; and the handle that cmd.Process has is not good enough to resume a process that the
+// caller wants to be suspended.
 func canBeBorn(cmd *exec.Cmd) bool {
 	hasNull := func(s string) bool { return strings.IndexByte(s, 0) >= 0 }
 	ext := filepath.Ext(cmd.Path)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"os"
 
@@ -49,20 +50,35 @@ var (
 
 func (e *Error) Error() string { return e.Message }
 
-// codes are the errors that stand for codes.
+// codes are the errors that codes stand for. Of an error that is more than one of them, the first
+// is told.
 var codes = []struct {
 	code Code
 	err  error
 }{
-	{CodeInvalid, os.ErrInvalid},
 	{CodeNotFound, ErrNotFound},
 	{CodeNotFound, ErrNoLog},
-	{CodeNotStarted, procgroup.ErrNotStarted},
 	{CodeEnded, ErrEnded},
+	{CodeNotStarted, procgroup.ErrNotStarted},
 	{CodeInterrupted, procgroup.ErrInterrupted},
-	{CodeTimeout, os.ErrDeadlineExceeded},
-	{CodeUnsupported, errors.ErrUnsupported},
 	{CodeSurvivors, procgroup.ErrSurvivors},
+	{CodeUnsupported, errors.ErrUnsupported},
+	{CodeInvalid, os.ErrInvalid},
+	{CodeTimeout, os.ErrDeadlineExceeded},
+}
+
+// CodeOf returns the code by which a run tells of an error, [CodeFailed] for one that no other code
+// stands for. The end of a context's time is [CodeTimeout], too.
+func CodeOf(err error) Code {
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			return c.code
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return CodeTimeout
+	}
+	return CodeFailed
 }
 
 // Is reports whether target is what the code stands for.

@@ -19,8 +19,9 @@ func CheckName(name string) error { return registry.CheckName(name) }
 const shortestID = 4
 
 // Find returns the run that key means: its name, its id, or the beginning of its id, of four digits
-// at least. What is a name is not taken for the beginning of an id. The error is [ErrNotFound] or [ErrAmbiguous], or
-// [ErrEnded] for a run that was killed: what it held is gone then, and so is the run.
+// at least. What is a name is not taken for the beginning of an id. The error is [ErrNotFound] or
+// [ErrAmbiguous], or [ErrEnded] for a run that was killed: what it held is gone then, and so is the
+// run.
 func Find(ctx context.Context, key string) (*Run, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)

@@ -2,13 +2,10 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 
-	"github.com/procgroup/procgroup"
 	"github.com/procgroup/procgroup/control"
 )
 
@@ -21,22 +18,17 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.message }
 
-// meanings are how errors are answered. The first that fits counts.
-var meanings = []struct {
-	err    error
-	code   control.Code
-	status int
-}{
-	{control.ErrNotFound, control.CodeNotFound, http.StatusNotFound},
-	{control.ErrNoLog, control.CodeNotFound, http.StatusNotFound},
-	{control.ErrEnded, control.CodeEnded, http.StatusConflict},
-	{procgroup.ErrNotStarted, control.CodeNotStarted, http.StatusConflict},
-	{procgroup.ErrInterrupted, control.CodeInterrupted, http.StatusConflict},
-	{procgroup.ErrSurvivors, control.CodeSurvivors, http.StatusInternalServerError},
-	{errors.ErrUnsupported, control.CodeUnsupported, http.StatusNotImplemented},
-	{os.ErrInvalid, control.CodeInvalid, http.StatusBadRequest},
-	{os.ErrDeadlineExceeded, control.CodeTimeout, http.StatusGatewayTimeout},
-	{context.DeadlineExceeded, control.CodeTimeout, http.StatusGatewayTimeout},
+// statuses are those with which errors are answered.
+var statuses = map[control.Code]int{
+	control.CodeNotFound:    http.StatusNotFound,
+	control.CodeEnded:       http.StatusConflict,
+	control.CodeNotStarted:  http.StatusConflict,
+	control.CodeInterrupted: http.StatusConflict,
+	control.CodeSurvivors:   http.StatusInternalServerError,
+	control.CodeUnsupported: http.StatusNotImplemented,
+	control.CodeInvalid:     http.StatusBadRequest,
+	control.CodeTimeout:     http.StatusGatewayTimeout,
+	control.CodeFailed:      http.StatusInternalServerError,
 }
 
 // answerError answers that a request failed.
@@ -46,13 +38,8 @@ func answerError(w http.ResponseWriter, err error) {
 		write(w, refused.status, &control.Error{Code: refused.code, Message: refused.message})
 		return
 	}
-	for _, m := range meanings {
-		if errors.Is(err, m.err) {
-			write(w, m.status, &control.Error{Code: m.code, Message: err.Error()})
-			return
-		}
-	}
-	write(w, http.StatusInternalServerError, &control.Error{Code: control.CodeFailed, Message: err.Error()})
+	code := control.CodeOf(err)
+	write(w, statuses[code], &control.Error{Code: code, Message: err.Error()})
 }
 
 // answer answers that a request was done, with what came of it; nil is nothing.

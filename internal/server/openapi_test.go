@@ -81,8 +81,8 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("%s has no heading", path)
 		}
 	}
-	for _, m := range meanings {
-		if row := fmt.Sprintf("\n| `%s` | %d |", m.code, m.status); !strings.Contains(string(text), row) {
+	for code, status := range statuses {
+		if row := fmt.Sprintf("\n| `%s` | %d |", code, status); !strings.Contains(string(text), row) {
 			t.Errorf("there is no row %q", row)
 		}
 	}
@@ -120,13 +120,13 @@ func TestOpenAPISchemas(t *testing.T) {
 
 // TestOpenAPICodes sees that all codes are documented.
 func TestOpenAPICodes(t *testing.T) {
-	codes := []string{string(control.CodeFailed)}
-	for _, m := range meanings {
-		codes = append(codes, string(m.code))
+	var codes []string
+	for code := range statuses {
+		codes = append(codes, string(code))
 	}
 	slices.Sort(codes)
 	documented := slices.Sorted(slices.Values(readOpenAPI(t).Components.Schemas["Error"].Properties["code"].Enum))
-	if codes = slices.Compact(codes); !slices.Equal(codes, documented) {
+	if !slices.Equal(codes, documented) {
 		t.Errorf("the codes are %q, documented are %q", codes, documented)
 	}
 }
