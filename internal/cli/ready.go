@@ -58,8 +58,8 @@ type readyWatch struct {
 	match   func()
 }
 
-// prepare looks at how things are before the command is started, in the directory dir. If somebody else has the port
-// already, it would be taken for the command's.
+// prepare looks at how things are before the command is started, in the directory dir. If somebody
+// else has the port already, it would be taken for the command's.
 func (o readiness) prepare(dir string) (*readyWatch, error) {
 	if o.file != "" && !filepath.IsAbs(o.file) {
 		o.file = filepath.Join(dir, o.file)
