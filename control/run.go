@@ -51,14 +51,14 @@ func (r *Run) Processes(ctx context.Context) ([]Process, error) {
 	var answer struct {
 		Processes []Process `json:"processes"`
 	}
-	err := r.do(ctx, request{method: http.MethodGet, path: "processes"}, &answer)
+	err := r.do(ctx, request{method: http.MethodGet, path: "processes", patience: whileAnswering}, &answer)
 	return answer.Processes, err
 }
 
 // Stats tells what the group has used, and uses now.
 func (r *Run) Stats(ctx context.Context) (Stats, error) {
 	var stats Stats
-	err := r.do(ctx, request{method: http.MethodGet, path: "stats"}, &stats)
+	err := r.do(ctx, request{method: http.MethodGet, path: "stats", patience: whileAnswering}, &stats)
 	return stats, err
 }
 
